@@ -1,0 +1,39 @@
+import type { Examples } from "../../shared/learning/examples.ts";
+import type { ParameterVector } from "../../shared/learning/parameters.ts";
+import type { SeededRandom } from "../../shared/random/seeded-random.ts";
+
+/** What a device is asked to do with its examples. */
+export interface TrainingTask {
+  readonly epochs: number;
+  /** Examples a step; the last batch of an epoch may be smaller. */
+  readonly batchSize: number;
+  readonly learningRate: number;
+}
+
+export interface TrainingResult {
+  /** The parameters after training, a fresh vector. */
+  readonly parameters: ParameterVector;
+  readonly examples: number;
+  /** Over the last epoch, with the parameters as they were at each step: sum of per-example losses, and hits. */
+  readonly lossSum: number;
+  readonly correct: number;
+  readonly steps: number;
+}
+
+export interface Evaluation {
+  readonly examples: number;
+  readonly lossSum: number;
+  readonly correct: number;
+}
+
+/**
+ * Trains one model. One contract test runs over every engine: same parameters, examples and batch order give the same
+ * update within its tolerance (`training-engine.md`, "The port").
+ */
+export interface Trainer {
+  readonly engine: "onnx" | "tfjs" | "tfjs-node";
+  /** Runs `epochs` of mini-batch SGD from `parameters` on this device's examples; batches are drawn from `random`. */
+  train(parameters: ParameterVector, examples: Examples, task: TrainingTask, random: SeededRandom): Promise<TrainingResult>;
+  evaluate(parameters: ParameterVector, examples: Examples): Promise<Evaluation>;
+  dispose(): Promise<void>;
+}

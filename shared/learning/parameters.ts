@@ -1,0 +1,33 @@
+/** A model's parameters, all of them, in one vector. Clipping, quantising, masking and storing never see layers. */
+export type ParameterVector = Float32Array;
+
+/** Where one tensor lies in the flat vector. */
+export interface TensorEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First coordinate. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Names and shapes over a flat vector, in the order of the model's weights. */
+export interface ParameterManifest {
+  readonly tensors: readonly TensorEntry[];
+  readonly size: number;
+}
+
+export function parameterManifest(tensors: readonly { name: string; shape: readonly number[] }[]): ParameterManifest {
+  const entries: TensorEntry[] = [];
+  let offset = 0;
+  for (const { name, shape } of tensors) {
+    const size = shape.reduce((product, length) => product * length, 1);
+    entries.push({ name, shape, offset, size });
+    offset += size;
+  }
+  return { tensors: entries, size: offset };
+}
+
+/** The little-endian bytes that are hashed, stored and sent (every platform that Node or a browser runs on is). */
+export function parameterBytes(parameters: ParameterVector): Uint8Array {
+  return new Uint8Array(parameters.buffer, parameters.byteOffset, parameters.byteLength);
+}
