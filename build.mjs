@@ -18,7 +18,9 @@ function findCompiler() {
 
 const compiler = findCompiler();
 if (compiler === undefined || !existsSync(compiler)) {
-  console.error("build: typescript is not installed (an install without development dependencies): dist/ is left as it is");
+  console.error(
+    "build: typescript is not installed (an install without development dependencies): dist/ is left as it is",
+  );
   process.exit(existsSync("dist/cli/main.js") ? 0 : 1);
 }
 

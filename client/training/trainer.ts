@@ -33,7 +33,12 @@ export interface Evaluation {
 export interface Trainer {
   readonly engine: "onnx" | "tfjs" | "tfjs-node";
   /** Runs `epochs` of mini-batch SGD from `parameters` on this device's examples; batches are drawn from `random`. */
-  train(parameters: ParameterVector, examples: Examples, task: TrainingTask, random: SeededRandom): Promise<TrainingResult>;
+  train(
+    parameters: ParameterVector,
+    examples: Examples,
+    task: TrainingTask,
+    random: SeededRandom,
+  ): Promise<TrainingResult>;
   evaluate(parameters: ParameterVector, examples: Examples): Promise<Evaluation>;
   dispose(): Promise<void>;
 }

@@ -13,7 +13,11 @@ export const ERROR_CATALOGUE = {
     hint: "Run `murmur config check` to see every problem, `murmur config schema` for what is allowed.",
     exitCode: 3,
   },
-  "config-not-found": { what: "The configuration file is not there.", hint: "Run `murmur init` to write one.", exitCode: 3 },
+  "config-not-found": {
+    what: "The configuration file is not there.",
+    hint: "Run `murmur init` to write one.",
+    exitCode: 3,
+  },
   "cohort-impossible": {
     what: "No sharing graph can protect a cohort of this size at these rates.",
     hint: "Change the cohort, `secagg.corrupted` or `secagg.dropout`; try them with `murmur secagg parameters`.",
@@ -34,8 +38,16 @@ export const ERROR_CATALOGUE = {
     hint: "Wait for it or stop it; or start a new run without --resume.",
     exitCode: 4,
   },
-  "run-not-found": { what: "There is no run with this id.", hint: "Run `murmur list` to see the runs there are.", exitCode: 2 },
-  "run-exists": { what: "The folder already holds a run.", hint: "Use --resume to go on with it, or another --out.", exitCode: 2 },
+  "run-not-found": {
+    what: "There is no run with this id.",
+    hint: "Run `murmur list` to see the runs there are.",
+    exitCode: 2,
+  },
+  "run-exists": {
+    what: "The folder already holds a run.",
+    hint: "Use --resume to go on with it, or another --out.",
+    exitCode: 2,
+  },
   "run-failed": {
     what: "The run ended before its rounds were done.",
     hint: "`murmur show RUN` lists why each round was abandoned.",
@@ -47,7 +59,11 @@ export const ERROR_CATALOGUE = {
     exitCode: 6,
   },
   usage: { what: "The command line is not understood.", hint: "Run `murmur --help`.", exitCode: 2 },
-  internal: { what: "Something unexpected went wrong; this is a bug.", hint: "Report it with the output of `murmur doctor`.", exitCode: 1 },
+  internal: {
+    what: "Something unexpected went wrong; this is a bug.",
+    hint: "Report it with the output of `murmur doctor`.",
+    exitCode: 1,
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorName = keyof typeof ERROR_CATALOGUE;
