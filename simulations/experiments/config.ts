@@ -1,0 +1,160 @@
+import { z } from "zod";
+import { duration } from "./config-values.ts";
+import { parseThreshold, THRESHOLD_METRICS } from "./thresholds.ts";
+
+const fraction = z.number().min(0).max(1);
+const count = z.int().min(1);
+
+const partition = z.discriminatedUnion(
+  "kind",
+  [
+    z.strictObject({
+      kind: z.literal("iid").meta({ description: "every device draws from the whole training set" }),
+    }),
+    z.strictObject({
+      kind: z.literal("shards").meta({ description: "sorted by label and cut into shards (McMahan et al. 2017, 3)" }),
+      perDevice: count.default(2).meta({ description: "shards a device gets; 2 means mostly two digits" }),
+    }),
+    z.strictObject({
+      kind: z.literal("dirichlet").meta({ description: "label shares drawn from a Dirichlet (Hsu et al. 2019)" }),
+      alpha: z.number().positive().default(0.5).meta({ description: "smaller is more unlike" }),
+    }),
+  ],
+  { error: "kind must be iid, shards or dirichlet" },
+);
+
+const task = z.strictObject({
+  dataset: z.enum(["mnist", "blobs"]).default("mnist").meta({ description: "mnist, or blobs: a tiny synthetic set" }),
+  partition: partition.prefault({ kind: "iid" }).meta({ description: "how the training set is dealt to devices" }),
+  model: z
+    .enum(["softmax", "2nn", "cnn"])
+    .default("2nn")
+    .meta({ description: "softmax regression, the 784-200-200-10 2NN, or the CNN of McMahan et al. 2017" }),
+});
+
+const fleet = z.strictObject({
+  devices: count.default(100).meta({ description: "devices in the population" }),
+  dropout: fraction
+    .default(0.05)
+    .meta({ description: "chance that a selected device vanishes at some phase of a round, drawn from the seed" }),
+});
+
+const train = z.strictObject({
+  engine: z.enum(["onnx", "tfjs", "tfjs-node"]).default("onnx").meta({ description: "what trains on a device" }),
+  epochs: count.default(1).meta({ description: "passes over a device's examples in a round" }),
+  batch: count.default(10).meta({ description: "examples in a step of SGD" }),
+  lr: z.number().positive().default(0.1).meta({ description: "learning rate on the device" }),
+  clip: z
+    .number()
+    .positive()
+    .exactOptional()
+    .meta({ description: "L2 norm to which an update is clipped; off when absent" }),
+});
+
+const algorithm = z.strictObject({
+  kind: z.enum(["fedavg"]).default("fedavg").meta({ description: "federated averaging (McMahan et al. 2017)" }),
+  serverLr: z.number().positive().default(1).meta({ description: "learning rate of the coordinator's step" }),
+});
+
+const round = z.strictObject({
+  count: count.default(25).meta({ description: "rounds to commit" }),
+  cohort: count.default(20).meta({ description: "goal: devices whose updates a round wants" }),
+  overSelection: z
+    .number()
+    .min(1)
+    .max(10)
+    .default(1.3)
+    .meta({ description: "invited = cohort times this, rounded up" }),
+  minCohort: count.default(16).meta({ description: "below this many survivors a round is abandoned, unopened" }),
+  deadline: duration.prefault("30s").meta({ description: "for training" }),
+  exchangeDeadline: duration.prefault("10s").meta({ description: "for each exchange of secure aggregation" }),
+  closeAt: z
+    .enum(["all", "goal"])
+    .default("all")
+    .meta({ description: "all: wait for every device not lost; goal: go on when the cohort is complete" }),
+  evaluateEvery: count.default(1).meta({ description: "rounds between evaluations on the public test set" }),
+  maxAbandoned: z.int().min(0).default(5).meta({ description: "abandoned rounds in a row after which the run fails" }),
+});
+
+const quantise = z.strictObject({
+  bits: z.int().min(2).max(24).default(16).meta({ description: "q: levels are -(2^(q-1)-1) to 2^(q-1)-1" }),
+  range: z.number().positive().default(1).meta({ description: "largest absolute coordinate; larger ones are clamped" }),
+});
+
+const secagg = z.strictObject({
+  mode: z.enum(["masked", "plaintext"]).default("masked").meta({ description: "plaintext needs insecure: true" }),
+  insecure: z
+    .boolean()
+    .default(false)
+    .meta({ description: "must be true for plaintext: the coordinator then sees every update" }),
+  level: z
+    .enum(["curious-server", "active-server"])
+    .default("curious-server")
+    .meta({ description: "whom it protects against; active-server needs an authority" }),
+  authority: z
+    .string()
+    .min(1)
+    .exactOptional()
+    .meta({ description: "folder of the enrolment authority (murmur authority init)" }),
+  corrupted: fraction.default(0.05).meta({ description: "fraction of a cohort that may collude with the coordinator" }),
+  dropout: fraction.default(0.1).meta({ description: "fraction of a cohort that may be lost while it is masked" }),
+  minHonest: count.default(5).meta({ description: "least number of honest updates in a sum" }),
+  bits: z
+    .int()
+    .min(8)
+    .max(32)
+    .exactOptional()
+    .meta({ description: "ring width b; absent: the smallest that cannot wrap" }),
+  provider: z.enum(["node", "portable"]).default("node").meta({ description: "who computes the primitives" }),
+});
+
+const threshold = z
+  .string()
+  .refine((text) => parseThreshold(text) !== undefined, {
+    error: `write a threshold such as "accuracy >= 0.90"; figures: ${Object.keys(THRESHOLD_METRICS).join(", ")}`,
+  })
+  .meta({ description: "a claim about the finished run", examples: ["accuracy >= 0.90", "abandoned == 0"] });
+
+/** The configuration of a run: types, defaults, JSON Schema and error messages all come from here. */
+export const runConfigSchema = z
+  .strictObject({
+    version: z.literal(1).default(1).meta({ description: "of this format" }),
+    population: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, { error: "lower-case letters, digits, dot, dash, underscore; at most 64" })
+      .default("murmuration-simulation")
+      .meta({ description: "the name under which devices are enrolled" }),
+    seed: z.int().min(0).default(42).meta({ description: "of the experiment; never of a secret" }),
+    task: task.prefault({}).meta({ description: "what is learnt" }),
+    fleet: fleet.prefault({}).meta({ description: "who learns" }),
+    train: train.prefault({}).meta({ description: "what a device does" }),
+    algorithm: algorithm.prefault({}).meta({ description: "what the coordinator does with the sum" }),
+    round: round.prefault({}).meta({ description: "how a round goes" }),
+    quantise: quantise.prefault({}).meta({ description: "from real numbers to the ring" }),
+    secagg: secagg.prefault({}).meta({ description: "secure aggregation" }),
+    thresholds: z
+      .array(threshold)
+      .default([])
+      .meta({ description: "claims that end the run with exit code 99 if missed" }),
+  })
+  .meta({ title: "Murmuration run", description: "Configuration of a federated run (version 1)." });
+
+/** A resolved configuration: every default filled in, durations in milliseconds. */
+export type RunConfig = z.output<typeof runConfigSchema>;
+/** A configuration as it is written: everything optional, durations as text. */
+export type RunConfigDocument = z.input<typeof runConfigSchema>;
+
+/** The document that resolves to `config`: every value written out, durations as text. */
+export function configDocument(config: RunConfig): RunConfigDocument {
+  return z.encode(runConfigSchema, config);
+}
+
+/** How many devices a round invites: ⌈cohort · overSelection⌉, rounding errors aside (20 · 1.3 is 26). */
+export function invitedPerRound(config: RunConfig): number {
+  return Math.ceil(config.round.cohort * config.round.overSelection - 1e-9);
+}
+
+/** JSON Schema (draft 2020-12) of the documents that {@link runConfigSchema} takes. */
+export function runConfigJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(runConfigSchema, { io: "input" }) as Record<string, unknown>;
+}
