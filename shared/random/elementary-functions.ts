@@ -5,8 +5,8 @@
  */
 
 // ln 2 in two parts: the first has enough trailing zero bits that its product with an exponent is exact (fdlibm).
-const LN2_HIGH = 6.9314718036912381649e-1;
-const LN2_LOW = 1.90821492927058770002e-10;
+const LN2_HIGH = 0.6931471803691238;
+const LN2_LOW = 1.9082149292705877e-10;
 const SQRT2 = 1.4142135623730951;
 
 const scratch = new DataView(new ArrayBuffer(8));
@@ -55,6 +55,7 @@ export function exponential(x: number): number {
 /** 2^k for −1022 ≤ k ≤ 1023, exact. */
 function powerOfTwo(k: number): number {
   scratch.setUint32(0, (k + 1023) << 20);
+  scratch.setUint32(4, 0);
   return scratch.getFloat64(0);
 }
 
