@@ -1,5 +1,5 @@
 /**
- * Byte strings: comparing, joining, hexadecimal. Plain Uint8Array, no platform buffers.
+ * Byte strings: comparing, ordering, joining, hexadecimal. Plain Uint8Array, no platform buffers.
  */
 
 /**
@@ -11,6 +11,13 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   let difference = 0;
   for (let i = 0; i < a.length; i++) difference |= a[i] ^ b[i];
   return difference === 0;
+}
+
+/** Lexicographic order of unsigned bytes, a prefix first: negative, zero or positive, as `sort` wants it. Not for secrets. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const common = Math.min(a.length, b.length);
+  for (let i = 0; i < common; i++) if (a[i] !== b[i]) return a[i] - b[i];
+  return a.length - b.length;
 }
 
 /** A new array that holds the parts one after the other. */

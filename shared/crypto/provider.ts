@@ -6,6 +6,9 @@ import type { SecureRandom } from "../random/secure-random.ts";
  * test runs over both.
  *
  * `import { cryptoProvider } from "#crypto-provider"` gives the right one for the platform.
+ *
+ * Answers are plain arrays that the caller owns; arguments are never kept or written to. A key, nonce, secret or length
+ * of the wrong size throws {@link CryptoError}.
  */
 export interface CryptoProvider {
   readonly name: "node" | "portable";
@@ -14,7 +17,7 @@ export interface CryptoProvider {
   /** SHA-256 of the concatenation of `parts` (FIPS 180-4). 32 bytes. */
   sha256(...parts: readonly Uint8Array[]): Uint8Array;
 
-  /** HKDF-SHA256, extract then expand (RFC 5869). `length` at most 255 · 32. */
+  /** HKDF-SHA256, extract then expand (RFC 5869). `length` is 1 … 255 · 32 bytes. */
   hkdf(inputKey: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Uint8Array;
 
   /** A fresh X25519 key from the operating system's randomness. */
@@ -29,6 +32,8 @@ export interface CryptoProvider {
   importEd25519(seed: Uint8Array): Ed25519Key;
   /**
    * RFC 8032 verification, strict: false for S ≥ L, non-canonical A or R, small-order A, wrong lengths. Never throws.
+   * The equation is the one without cofactor, [S]B = R + [k]A: with it, and only with it, do both providers agree on
+   * signatures whose R or A has a small-order component.
    */
   verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 
@@ -37,13 +42,19 @@ export interface CryptoProvider {
   /** The plaintext, or undefined when the tag does not verify or the box is too short. */
   open(key: Uint8Array, nonce: Uint8Array, box: Uint8Array, associatedData: Uint8Array): Uint8Array | undefined;
 
-  /** AES-256-CTR (NIST SP 800-38A), 128-bit big-endian counter starting at `blockOffset`. Key 32 bytes. */
+  /**
+   * AES-256-CTR (NIST SP 800-38A), 128-bit big-endian counter starting at `blockOffset`. Key 32 bytes. An offset is a
+   * safe integer, in blocks of 16 bytes, so the counter never wraps.
+   */
   keystream(key: Uint8Array, blockOffset?: number): Keystream;
 }
 
 /** A stream of key bytes, read in order. */
 export interface Keystream {
-  /** The next `byteLength` bytes; the array is only valid until the next call. Chunks of 64 to 128 KiB are fastest. */
+  /**
+   * The next `byteLength` bytes; the array is only valid until the next call. It starts at a multiple of 8 bytes of its
+   * buffer, so wider lanes can be viewed in place. Chunks of 64 to 128 KiB are fastest.
+   */
   next(byteLength: number): Uint8Array;
 }
 
@@ -58,7 +69,7 @@ export interface X25519Key {
    * @throws {CryptoError} when the peer's key is not canonical or of low order, or the result would be all zero.
    */
   agree(peerPublicKey: Uint8Array): Uint8Array;
-  /** Forgets the scalar, as far as the platform lets it. Later use throws. */
+  /** Forgets the scalar, as far as the platform lets it. Agreeing and exporting then throw {@link CryptoError}. */
   wipe(): void;
 }
 
