@@ -33,6 +33,11 @@ export const ERROR_CATALOGUE = {
     hint: "Lower `train.lr`, or set `train.clip`.",
     exitCode: 5,
   },
+  "metric-out-of-range": {
+    what: "A metric does not fit the slot that the round declares for it.",
+    hint: "Raise the slot's largest value in the task, or let it clamp.",
+    exitCode: 5,
+  },
   "run-in-use": {
     what: "Another process holds this run's folder.",
     hint: "Wait for it or stop it; or start a new run without --resume.",
@@ -57,6 +62,36 @@ export const ERROR_CATALOGUE = {
     what: "Running it again gave other parameters than the record holds.",
     hint: "Compare the stamp in run.json: another machine, engine build or version gives other floating-point results.",
     exitCode: 6,
+  },
+  "plaintext-undeclared": {
+    what: "Aggregation without masks was asked for, and not declared insecure.",
+    hint: "Set `secagg.mode` to masked; or, for an experiment where nobody's data is at stake, `secagg.insecure` to true.",
+    exitCode: 3,
+  },
+  "authority-missing": {
+    what: "Protection from an active coordinator needs an enrolment authority that is not the coordinator.",
+    hint: "Make one with `murmur authority init FOLDER` and name it in `secagg.authority`, or use the level curious-server.",
+    exitCode: 3,
+  },
+  "file-exists": {
+    what: "A file that would be written is already there.",
+    hint: "Choose another place, or use --force where the command has it.",
+    exitCode: 2,
+  },
+  environment: {
+    what: "Something that the command needs is missing on this machine, or it may not use it.",
+    hint: "Run `murmur doctor` to see what.",
+    exitCode: 4,
+  },
+  "run-damaged": {
+    what: "The run's folder does not hold what a run's folder holds.",
+    hint: "Compare it with its SHA256SUMS; `murmur rm RUN` deletes it.",
+    exitCode: 4,
+  },
+  "thresholds-failed": {
+    what: "The run ended, and missed a threshold of its configuration.",
+    hint: "`murmur show RUN` lists them with what was reached.",
+    exitCode: 99,
   },
   usage: { what: "The command line is not understood.", hint: "Run `murmur --help`.", exitCode: 2 },
   internal: {

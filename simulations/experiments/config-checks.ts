@@ -1,0 +1,98 @@
+import { MurmurError } from "../../shared/protocol/errors.ts";
+import { type AgreedParameters, secaggParameters } from "../../shared/secagg/graph-parameters.ts";
+import { invitedPerRound, type RunConfig } from "./config.ts";
+
+/** What is wrong between the keys of a configuration, each of which is right by itself. Empty when nothing is. */
+export function checkRunConfig(config: RunConfig): MurmurError[] {
+  return [...checkCohort(config), ...checkProtection(config)];
+}
+
+/** The graph's parameters for every roster that a round of `config` can close with, smallest roster first. */
+export function rosterParameters(
+  config: RunConfig,
+): { readonly roster: number; readonly parameters: AgreedParameters }[] {
+  const { corrupted, dropout } = config.secagg;
+  const sizes = Array.from(
+    { length: invitedPerRound(config) - config.round.minCohort + 1 },
+    (_, i) => config.round.minCohort + i,
+  );
+  return sizes.map((roster) => {
+    const parameters = secaggParameters({ cohort: roster, corrupted, dropout });
+    if (!parameters.ok) {
+      throw new MurmurError(
+        "cohort-impossible",
+        `A round that closes with ${roster} devices cannot be protected. ${parameters.reason}`,
+      );
+    }
+    return { roster, parameters };
+  });
+}
+
+function checkCohort(config: RunConfig): MurmurError[] {
+  const { cohort, minCohort } = config.round;
+  const { devices } = config.fleet;
+  const invited = invitedPerRound(config);
+  if (cohort > devices) {
+    return [
+      new MurmurError("cohort-impossible", `round.cohort wants ${cohort} devices and fleet.devices has ${devices}.`, {
+        hint: "Lower `round.cohort` or raise `fleet.devices`.",
+      }),
+    ];
+  }
+  if (invited > devices) {
+    return [
+      new MurmurError(
+        "cohort-impossible",
+        `A round invites ${invited} devices (round.cohort ${cohort} times round.overSelection ${config.round.overSelection}) and fleet.devices has ${devices}.`,
+        { hint: "Lower `round.cohort` or `round.overSelection`, or raise `fleet.devices`." },
+      ),
+    ];
+  }
+  if (minCohort > invited) {
+    return [
+      new MurmurError(
+        "cohort-impossible",
+        `round.minCohort wants at least ${minCohort} survivors, and a round invites only ${invited} devices.`,
+        { hint: "Lower `round.minCohort`, or raise `round.cohort` or `round.overSelection`." },
+      ),
+    ];
+  }
+  return [];
+}
+
+function checkProtection(config: RunConfig): MurmurError[] {
+  const { mode, insecure, level, authority, minHonest } = config.secagg;
+  if (mode === "plaintext") {
+    if (insecure) return [];
+    return [
+      new MurmurError(
+        "plaintext-undeclared",
+        "secagg.mode is plaintext, so the coordinator would see every device's update.",
+      ),
+    ];
+  }
+  if (level === "active-server" && authority === undefined) {
+    return [
+      new MurmurError(
+        "authority-missing",
+        "secagg.level is active-server and secagg.authority names no enrolment authority.",
+      ),
+    ];
+  }
+  if (config.round.minCohort > invitedPerRound(config)) return [];
+  try {
+    const { parameters } = rosterParameters(config)[0];
+    const honest = config.round.minCohort - parameters.corruptedTolerated;
+    if (honest >= minHonest) return [];
+    return [
+      new MurmurError(
+        "cohort-impossible",
+        `A sum over round.minCohort ${config.round.minCohort} devices, of which ${parameters.corruptedTolerated} may be corrupted, holds ${honest} honest updates; secagg.minHonest wants ${minHonest}.`,
+        { hint: "Raise `round.minCohort`, or lower `secagg.minHonest`." },
+      ),
+    ];
+  } catch (error) {
+    if (error instanceof MurmurError) return [error];
+    throw error;
+  }
+}

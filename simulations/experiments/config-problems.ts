@@ -1,0 +1,123 @@
+import type { z } from "zod";
+import { MurmurError } from "../../shared/protocol/errors.ts";
+import { type RunConfig, runConfigJsonSchema, runConfigSchema } from "./config.ts";
+import { checkRunConfig } from "./config-checks.ts";
+import { schemaAt, schemaLeaves, schemaProperties } from "./config-schema.ts";
+import { suggest } from "./suggestions.ts";
+
+/** One thing that is wrong with a configuration. */
+export interface ConfigProblem {
+  /** Where, as `--set` writes it: "task.partition.kind". Empty for the whole document. */
+  readonly path: string;
+  /** What, as the second half of a sentence that begins with the path. */
+  readonly message: string;
+}
+
+/**
+ * The configuration that a document resolves to.
+ * @throws {MurmurError} config-invalid with every problem, or what {@link checkRunConfig} finds between the keys.
+ */
+export function parseRunConfig(document: unknown): RunConfig {
+  const parsed = runConfigSchema.safeParse(document ?? {});
+  if (!parsed.success) throw configError(problemsOf(parsed.error, document));
+  const [first] = checkRunConfig(parsed.data);
+  if (first !== undefined) throw first;
+  return parsed.data;
+}
+
+/** Everything that the schema says against a document, in the words of this project. */
+export function configProblems(document: unknown): ConfigProblem[] {
+  const parsed = runConfigSchema.safeParse(document ?? {});
+  return parsed.success ? [] : problemsOf(parsed.error, document);
+}
+
+/** One error for all problems; `locate` says where a path was written ("config.yaml:7"), if anyone knows. */
+export function configError(
+  problems: readonly ConfigProblem[],
+  locate: (path: string) => string | undefined = () => undefined,
+): MurmurError {
+  const lines = problems.map(({ path, message }) => {
+    const place = locate(path);
+    return `${place === undefined ? "" : `${place}: `}${path === "" ? "" : `${path}: `}${message}`;
+  });
+  const message =
+    lines.length === 1 ? lines[0] : `${lines.length} problems:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  return new MurmurError("config-invalid", message);
+}
+
+function problemsOf(error: z.ZodError, document: unknown): ConfigProblem[] {
+  return error.issues.flatMap((issue) => describe(issue, document));
+}
+
+function describe(issue: z.core.$ZodIssue, document: unknown): ConfigProblem[] {
+  const path = issue.path.map(String);
+  const at = path.join(".");
+  const given = valueAt(document, issue.path);
+  if (given === undefined && issue.code !== "unrecognized_keys") return [{ path: at, message: "is missing" }];
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return issue.keys.map((key) => ({ path: [...path, key].join("."), message: unknownKey(path, key, document) }));
+    case "invalid_type":
+      return [{ path: at, message: `expected ${EXPECTED[issue.expected] ?? issue.expected}, got ${show(given)}` }];
+    case "too_small":
+      return [
+        {
+          path: at,
+          message: `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}, got ${show(given)}`,
+        },
+      ];
+    case "too_big":
+      return [
+        {
+          path: at,
+          message: `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}, got ${show(given)}`,
+        },
+      ];
+    case "invalid_value":
+      return [{ path: at, message: oneOf(issue.values.map(String), given) }];
+    case "invalid_union":
+      return [{ path: at, message: oneOf(schemaAt(runConfigJsonSchema(), path)?.values ?? [], given) }];
+    default:
+      return [{ path: at, message: `${issue.message}; got ${show(given)}` }];
+  }
+}
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  int: "a whole number",
+  number: "a number",
+  string: "text",
+  boolean: "true or false",
+  array: "a list",
+  object: "a section with keys",
+};
+
+/** "there is no such key", and the one that was probably meant: near in spelling here, or of this name elsewhere. */
+function unknownKey(parent: readonly string[], key: string, document: unknown): string {
+  const schema = runConfigJsonSchema();
+  const siblings = schemaProperties(schema, parent, document);
+  const near = suggest(key, siblings);
+  if (near !== undefined) return `there is no such key; did you mean "${near}"?`;
+  const elsewhere = schemaLeaves(schema).find((leaf) => leaf.split(".").at(-1) === key);
+  if (elsewhere !== undefined) return `there is no such key here; did you mean "${elsewhere}"?`;
+  return `there is no such key; there are ${siblings.join(", ")}`;
+}
+
+function oneOf(values: readonly string[], given: unknown): string {
+  const near = typeof given === "string" ? suggest(given, values) : undefined;
+  const choice = values.length === 1 ? `must be ${values[0]}` : `must be one of ${values.join(", ")}`;
+  return `${choice}; got ${show(given)}${near === undefined ? "" : `; did you mean "${near}"?`}`;
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  let value: unknown = document ?? {};
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
+}
