@@ -1,0 +1,39 @@
+import * as tf from "@tensorflow/tfjs-layers";
+import type { ModelDefinition } from "./model-definition.ts";
+
+/**
+ * Builds a definition's model with logits as its output, under the tfjs backend that is active. Its weights hold
+ * whatever tf.layers drew: engines write a parameter vector into them. The caller disposes of it.
+ */
+export function buildModel(definition: ModelDefinition): tf.LayersModel {
+  const model = withLogits(definition.createModel(tf));
+  const input = model.inputs[0].shape.slice(1);
+  const output = model.outputs[0].shape;
+  if (model.inputs.length !== 1 || input.join() !== definition.inputShape.join()) {
+    throw new Error(`Model "${definition.name}" takes [${input}], its definition says [${definition.inputShape}].`);
+  }
+  if (model.outputs.length !== 1 || output.length !== 2 || output[1] !== definition.classes) {
+    throw new Error(
+      `Model "${definition.name}" ends in [${output}], its definition says ${definition.classes} classes.`,
+    );
+  }
+  return model;
+}
+
+/** The same model without a softmax at its end; the layer keeps its name, so parameters keep theirs. */
+function withLogits(model: tf.LayersModel): tf.LayersModel {
+  const last = model.layers[model.layers.length - 1];
+  const config = last.getConfig();
+  const isSoftmaxLayer = last.getClassName() === "Softmax";
+  if (!isSoftmaxLayer && config["activation"] !== "softmax") return model;
+  const before = last.input as tf.SymbolicTensor;
+  if (isSoftmaxLayer || last.getClassName() === "Activation")
+    return tf.model({ inputs: model.inputs, outputs: before });
+  if (last.getClassName() !== "Dense") {
+    throw new Error(`The last layer, "${last.name}", applies softmax: give it no activation, the loss takes logits.`);
+  }
+  const linear = tf.layers.dense({ ...(config as unknown as DenseConfig), activation: "linear" });
+  return tf.model({ inputs: model.inputs, outputs: linear.apply(before) as tf.SymbolicTensor });
+}
+
+type DenseConfig = Parameters<typeof tf.layers.dense>[0];
