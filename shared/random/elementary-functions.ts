@@ -7,7 +7,6 @@
 // ln 2 in two parts: the first has enough trailing zero bits that its product with an exponent is exact (fdlibm).
 const LN2_HIGH = 0.6931471803691238;
 const LN2_LOW = 1.9082149292705877e-10;
-const SQRT2 = 1.4142135623730951;
 
 const scratch = new DataView(new ArrayBuffer(8));
 
@@ -20,7 +19,7 @@ export function naturalLog(x: number): number {
   if (!(x > 0)) return x === 0 ? Number.NEGATIVE_INFINITY : Number.NaN;
   if (x === Number.POSITIVE_INFINITY) return x;
   let [mantissa, exponent] = splitBinary(x);
-  if (mantissa >= SQRT2) {
+  if (mantissa >= Math.SQRT2) {
     mantissa /= 2;
     exponent += 1;
   }
