@@ -38,6 +38,16 @@ export const ERROR_CATALOGUE = {
     hint: "Raise the slot's largest value in the task, or let it clamp.",
     exitCode: 5,
   },
+  "dataset-invalid": {
+    what: "A dataset's file is missing, damaged or not what it should be.",
+    hint: "Install the packages again with `npm ci`.",
+    exitCode: 4,
+  },
+  "partition-impossible": {
+    what: "The training set has too few examples for this many devices.",
+    hint: "Lower `fleet.devices` (or `task.partition.perDevice`), or take a larger dataset.",
+    exitCode: 3,
+  },
   "run-in-use": {
     what: "Another process holds this run's folder.",
     hint: "Wait for it or stop it; or start a new run without --resume.",

@@ -1,0 +1,18 @@
+import { generateBlobs } from "./blobs.ts";
+import type { Dataset } from "./dataset.ts";
+import { loadMnist } from "./mnist.ts";
+
+export { allExamples, type Dataset, gatherExamples, type ImageSet } from "./dataset.ts";
+
+/** Every dataset by name. Adding one is one file and one line here. The seed matters only to synthetic ones. */
+const DATASETS = {
+  mnist: () => loadMnist(),
+  blobs: async (seed) => generateBlobs(seed),
+} as const satisfies Record<string, (seed: number) => Promise<Dataset>>;
+
+export type DatasetName = keyof typeof DATASETS;
+
+/** @throws {MurmurError} `dataset-invalid` when its files are missing or damaged. */
+export function loadDataset(name: DatasetName, seed: number): Promise<Dataset> {
+  return DATASETS[name](seed);
+}

@@ -1,0 +1,110 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { seededRandom } from "../../../shared/random/seeded-random.ts";
+import { allExamples, type Dataset, gatherExamples, loadDataset } from "../../../simulations/datasets/index.ts";
+import { loadMnist } from "../../../simulations/datasets/mnist.ts";
+import { partitionExamples } from "../../../simulations/datasets/partitions/index.ts";
+
+describe("MNIST", () => {
+  let mnist: Dataset;
+  beforeAll(async () => {
+    mnist = await loadDataset("mnist", 0);
+  });
+
+  it("has its published size, shape and class counts", () => {
+    expect([mnist.train.count, mnist.test.count, mnist.classes]).toEqual([60_000, 10_000, 10]);
+    expect(mnist.inputShape).toEqual([28, 28, 1]);
+    const counts = new Array<number>(10).fill(0);
+    for (const label of mnist.train.labels) counts[label]++;
+    expect(counts).toEqual([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+    expect([...mnist.train.labels.subarray(0, 10)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
+  });
+
+  it("has the training set's well-known mean 0.1307 and deviation 0.3081 once scaled", () => {
+    let sum = 0;
+    let squares = 0;
+    for (const level of mnist.train.pixels) {
+      sum += level;
+      squares += level * level;
+    }
+    const mean = sum / mnist.train.pixels.length / 255;
+    expect(mean).toBeCloseTo(0.1307, 4);
+    expect(Math.sqrt(squares / mnist.train.pixels.length / 255 ** 2 - mean ** 2)).toBeCloseTo(0.3081, 4);
+  });
+
+  it("is dealt into 200 shards of 300, two a device, as McMahan et al. describe", () => {
+    const parts = partitionExamples(mnist.train.labels, 100, seededRandom(42, "partition"), {
+      kind: "shards",
+      perDevice: 2,
+    });
+    expect(parts.every((part) => part.length === 600)).toBe(true);
+    expect(new Set(parts.flatMap((part) => [...part])).size).toBe(60_000);
+    // A shard of 300 spans at most two digits, since every digit has more than 5,000 examples.
+    const digits = parts.map((part) => new Set(Array.from(part, (index) => mnist.train.labels[index])).size);
+    expect(Math.max(...digits)).toBeLessThanOrEqual(4);
+    expect(digits.filter((count) => count <= 2).length).toBeGreaterThan(80);
+  });
+
+  it("is refused when its files are missing or altered", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "mnist-"));
+    try {
+      await expect(loadMnist(folder)).rejects.toMatchObject({ name: "dataset-invalid" });
+      for (const part of ["train", "t10k"]) {
+        await writeFile(join(folder, `${part}-images-idx3-ubyte`), Uint8Array.of(0, 0, 8, 3));
+        await writeFile(join(folder, `${part}-labels-idx1-ubyte`), Uint8Array.of(0, 0, 8, 1));
+      }
+      await expect(loadMnist(folder)).rejects.toThrow(/not MNIST's original file/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("gathering", () => {
+  it("scales pixels to [0, 1] and keeps the order asked for", async () => {
+    const set = {
+      pixels: Uint8Array.of(0, 51, 255, 102, 204, 153),
+      labels: Uint8Array.of(7, 8, 9),
+      count: 3,
+      inputShape: [1, 2, 1],
+    };
+    const examples = gatherExamples(set, [2, 0, 2]);
+    expect([...examples.inputs]).toEqual([0.8, 0.6, 0, 0.2, 0.8, 0.6].map(Math.fround));
+    expect([...examples.labels]).toEqual([9, 7, 9]);
+    expect(examples).toMatchObject({ count: 3, inputShape: [1, 2, 1] });
+    expect(allExamples(set)).toEqual(gatherExamples(set, [0, 1, 2]));
+    expect(gatherExamples(set, []).count).toBe(0);
+  });
+
+  it("refuses an index outside the set", () => {
+    const set = { pixels: Uint8Array.of(1), labels: Uint8Array.of(0), count: 1, inputShape: [1, 1, 1] };
+    for (const index of [-1, 1, 0.5, Number.NaN]) expect(() => gatherExamples(set, [index])).toThrow(RangeError);
+  });
+});
+
+describe("blobs", () => {
+  it("comes out of the seed alone", async () => {
+    const once = await loadDataset("blobs", 1);
+    expect(await loadDataset("blobs", 1)).toEqual(once);
+    expect((await loadDataset("blobs", 2)).sha256).not.toBe(once.sha256);
+    expect([once.train.count, once.test.count, once.inputShape]).toEqual([2000, 500, [8, 8, 1]]);
+  });
+
+  it("can be learnt: the nearest class mean gets most of the test set right, whatever the seed", async () => {
+    for (let seed = 0; seed < 3; seed++) {
+      const { train, test, classes } = await loadDataset("blobs", seed);
+      const means = Array.from({ length: classes }, () => new Float64Array(64));
+      train.labels.forEach((label, i) => {
+        for (let p = 0; p < 64; p++) means[label][p] += train.pixels[64 * i + p] / (train.count / classes);
+      });
+      let hits = 0;
+      test.labels.forEach((label, i) => {
+        const distances = means.map((mean) => mean.reduce((sum, m, p) => sum + (m - test.pixels[64 * i + p]) ** 2, 0));
+        if (distances.indexOf(Math.min(...distances)) === label) hits++;
+      });
+      expect(hits / test.count).toBeGreaterThan(0.95);
+    }
+  });
+});
