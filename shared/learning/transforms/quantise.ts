@@ -1,0 +1,34 @@
+import { createQuantiser, dequantise, quantise } from "../../secagg/quantise.ts";
+import { decodeSlots, encodeSlots, type SlotTable } from "../../secagg/slots.ts";
+import { expectFloatUpdate, type MetricName, type UpdateTransform } from "./update-transform.ts";
+
+/**
+ * From real coordinates to the ring, and the metrics into their slots behind them (`secure-aggregation.md` section 4).
+ * It comes last but for noise: after it there are only integers.
+ *
+ * @param bits q: coordinates become integers in ±(2^(q−1) − 1)
+ * @param range the largest absolute coordinate; larger ones are clamped
+ */
+export function quantiseTransform(bits: number, range: number, slots: SlotTable<MetricName>): UpdateTransform {
+  const quantiser = createQuantiser({ bits, clip: range });
+  return {
+    specification: `quantise:${bits}:${range}`,
+    encode(update, { rounding }) {
+      const { values, metrics } = expectFloatUpdate(update, "quantise");
+      const ring = new Int32Array(values.length + slots.slots.length);
+      quantise(values, quantiser, rounding, ring);
+      encodeSlots(slots, metrics, ring, values.length);
+      return { kind: "ring", values: ring };
+    },
+    decode(sum) {
+      if (sum.kind !== "ring") throw new Error("a sum is dequantised once");
+      const coordinates = sum.values.length - slots.slots.length;
+      return {
+        kind: "float",
+        values: dequantise(sum.values, quantiser, new Float32Array(coordinates)),
+        metrics: decodeSlots(slots, sum.values, coordinates),
+        survivors: sum.survivors,
+      };
+    },
+  };
+}
