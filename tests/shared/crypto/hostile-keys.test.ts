@@ -161,6 +161,13 @@ it("the range of S ends at L − 1", () => {
   expect([GROUP_ORDER, GROUP_ORDER + 1n, 2n ** 255n, 2n ** 256n - 1n].map(withS)).toEqual([false, false, false, false]);
 });
 
+it("R has one encoding for each point, also for those of small order", () => {
+  const { publicKey } = providers[0].generateEd25519();
+  const withR = (r: Uint8Array) => isEd25519InputAcceptable(publicKey, concatBytes(r, new Uint8Array(32)));
+  for (const r of points.canonical) expect(withR(r)).toBe(true);
+  for (const r of points.nonCanonical) expect(withR(r)).toBe(false);
+});
+
 /** k = SHA-512(R ‖ A ‖ M) mod L (RFC 8032 section 5.1.7). */
 function challenge(r: Uint8Array, publicKey: Uint8Array, signed: Uint8Array): bigint {
   return bytesToNumberLE(nacl.hash(concatBytes(r, publicKey, signed))) % GROUP_ORDER;

@@ -55,6 +55,7 @@ describe.each(providers)("$name provider", (provider) => {
 
   it("keys do not change when arrays that went in or came out do", () => {
     const seed = provider.random.bytes(32);
+    const original = toHex(seed);
     const message = Uint8Array.of(1);
     const edKey = provider.importEd25519(seed);
     const publicKey = Uint8Array.from(edKey.publicKey);
@@ -62,6 +63,7 @@ describe.each(providers)("$name provider", (provider) => {
     seed.fill(0);
     edKey.exportSeed().fill(0);
     edKey.publicKey.fill(0);
+    expect(toHex(edKey.exportSeed())).toBe(original);
     // Signing with a public key that a caller altered would give away the secret scalar.
     expect(toHex(edKey.sign(message))).toBe(before);
     expect(provider.verifyEd25519(publicKey, message, edKey.sign(message))).toBe(true);
