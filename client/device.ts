@@ -1,0 +1,318 @@
+import { compareBytes, equalBytes } from "../shared/crypto/bytes.ts";
+import type { CryptoProvider } from "../shared/crypto/provider.ts";
+import type { ParameterVector } from "../shared/learning/parameters.ts";
+import { encodeUpdate, transformsOf } from "../shared/learning/transforms/index.ts";
+import {
+  type Configuration,
+  decodeConfiguration,
+  decodeModelChunk,
+  decodeReleased,
+  encodeAccept,
+  encodeDecline,
+  encodeTrained,
+} from "../shared/protocol/control-messages.ts";
+import { decodeFrame, FRAME_TYPES, FrameError } from "../shared/protocol/frame.ts";
+import type { AbortCode } from "../shared/protocol/reasons.ts";
+import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.ts";
+import { contextHash } from "../shared/secagg/agreement.ts";
+import { NonFiniteUpdateError, secureRounding, seededRounding } from "../shared/secagg/quantise.ts";
+import { type DeviceJournal, uploadJournal } from "./journal.ts";
+import { createPlaintextClient } from "./secagg/plaintext.ts";
+import { checkAgreement, type DevicePolicy } from "./secagg/policy.ts";
+import { type ClientSecAgg, createClientSecAgg, type DeviceIdentity } from "./secagg/session.ts";
+import type { TrainingResult, TrainingTask } from "./training/trainer.ts";
+
+/**
+ * One device, without I/O: a frame, a finished training or the time goes in; frames, a request to train and the next
+ * deadline come out.
+ *
+ * ```
+ *  idle ─CONFIGURE─► receiving ─model─► training ─► trained ─BEGIN─► exchanging ─DONE─► idle
+ *    └──── declined, aborted or released: the round's keys and model are gone, and the device is idle again ────┘
+ * ```
+ */
+export interface Device {
+  readonly phase: DevicePhase;
+  /** When `tick` is due, in the caller's milliseconds. */
+  readonly deadline: number | undefined;
+  receive(now: number, frame: Uint8Array): DeviceEffects;
+  /** The training that was asked for is finished. */
+  trained(now: number, result: TrainingResult): DeviceEffects;
+  trainingFailed(now: number): DeviceEffects;
+  /** Gives up a round whose deadline has passed. */
+  tick(now: number): DeviceEffects;
+  /** The connection is gone: forgets the round. */
+  disconnected(): DeviceEffects;
+}
+
+export type DevicePhase = "idle" | "receiving" | "training" | "trained" | "exchanging";
+
+export interface DeviceOptions {
+  /** The device's own name: it names its streams in a simulation. */
+  readonly name: string;
+  readonly provider: CryptoProvider;
+  readonly identity: DeviceIdentity;
+  /** The pinned enrolment authority's Ed25519 key: with it the device takes part at `active-server` only. */
+  readonly authority?: Uint8Array;
+  readonly policy: DevicePolicy;
+  /** Accepts rounds that are declared a simulation: rounding and batch order then come from the task's seed. */
+  readonly acceptsSimulation: boolean;
+  readonly maxRoundsPerDay: number;
+  readonly journal: DeviceJournal;
+  /** Sees the ring vector before it is masked. For a simulation's oracle, where one process owns every device. */
+  readonly observeInput?: (roundId: Uint8Array, input: Int32Array) => void;
+}
+
+export interface DeviceEffects {
+  readonly send: readonly Uint8Array[];
+  /** Start training; answer with `trained` or `trainingFailed`. */
+  readonly train?: TrainingRequest;
+  /** How the round ended for this device. */
+  readonly outcome?: DeviceOutcome;
+}
+
+export interface TrainingRequest {
+  readonly model: string;
+  readonly parameters: ParameterVector;
+  readonly task: TrainingTask;
+  readonly random: SeededRandom;
+}
+
+export type DeviceOutcome =
+  | { readonly kind: "done"; readonly survivors: number }
+  | { readonly kind: "declined" | "aborted"; readonly code: AbortCode; readonly detail: string }
+  | { readonly kind: "released"; readonly reason: string };
+
+interface RoundContext {
+  readonly configuration: Configuration;
+  readonly context: Uint8Array;
+  readonly roundId: Uint8Array;
+}
+
+type State =
+  | { readonly kind: "idle" }
+  | { readonly kind: "receiving"; readonly round: RoundContext; readonly model: Uint8Array; received: number }
+  | { readonly kind: "training"; readonly round: RoundContext; readonly parameters: ParameterVector }
+  | { readonly kind: "trained"; readonly round: RoundContext; readonly input: Int32Array }
+  | { readonly kind: "exchanging"; readonly round: RoundContext; readonly session: ClientSecAgg };
+
+const NOTHING: DeviceEffects = { send: [] };
+const DAY_MS = 86_400_000;
+/** A device waits for the slowest of the others, who has the coordinator's whole deadline, and then some. */
+const PATIENCE = 2;
+
+export function createDevice(options: DeviceOptions): Device {
+  const { provider, journal } = options;
+  let state: State = { kind: "idle" };
+  let deadline: number | undefined;
+
+  function decline(round: Pick<RoundContext, "roundId" | "context">, code: AbortCode, detail: string): DeviceEffects {
+    state = { kind: "idle" };
+    deadline = undefined;
+    return { send: [encodeDecline(round, code)], outcome: { kind: "declined", code, detail } };
+  }
+
+  /** Why this device would rather not take part, before anything is signed. */
+  function objection(now: number, { agreement, simulationSeed }: Configuration): { code: AbortCode; detail: string } | undefined {
+    const against = checkAgreement(agreement, options.policy, options.authority !== undefined);
+    if (against !== undefined) return against;
+    if (simulationSeed !== undefined && !options.acceptsSimulation) {
+      return { code: "policy", detail: "this device does not take part in simulations" };
+    }
+    const latest = journal.latestRound(agreement.taskId);
+    if (latest !== undefined && compareBytes(agreement.roundId, latest) <= 0) {
+      return { code: "replayed-round", detail: "an upload for this round or a later one has left already" };
+    }
+    if (options.authority !== undefined && journal.hasUploaded(agreement.modelHash)) {
+      return { code: "already-uploaded", detail: "an upload for this model has left already" };
+    }
+    if (journal.uploadsSince(now - DAY_MS) >= options.maxRoundsPerDay) {
+      return { code: "policy", detail: `more than ${options.maxRoundsPerDay} rounds in a day` };
+    }
+    return undefined;
+  }
+
+  function configure(now: number, roundId: Uint8Array, binding: Uint8Array, body: Uint8Array): DeviceEffects {
+    let configuration: Configuration;
+    try {
+      configuration = decodeConfiguration(body);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      return decline({ roundId, context: binding }, "malformed-message", error.message);
+    }
+    const context = contextHash(provider, configuration.agreement);
+    if (!equalBytes(context, binding) || !equalBytes(configuration.agreement.roundId, roundId)) {
+      return decline({ roundId, context: binding }, "context-mismatch", "the frame is not bound to its own agreement");
+    }
+    const round: RoundContext = { configuration, context, roundId: configuration.agreement.roundId };
+    const against = objection(now, configuration);
+    if (against !== undefined) return decline(round, against.code, against.detail);
+    state = { kind: "receiving", round, model: new Uint8Array(4 * configuration.parameters), received: 0 };
+    deadline = now + PATIENCE * configuration.deadlines.configure;
+    return NOTHING;
+  }
+
+  function receiveModel(now: number, receiving: Extract<State, { kind: "receiving" }>, body: Uint8Array): DeviceEffects {
+    const { round, model } = receiving;
+    const chunk = decodeModelChunk(body);
+    // Chunks come in order: anything else is not this coordinator's model.
+    if (chunk.offset !== receiving.received || chunk.offset + chunk.bytes.length > model.length) {
+      return decline(round, "malformed-message", "a piece of the model that does not fit");
+    }
+    model.set(chunk.bytes, chunk.offset);
+    receiving.received += chunk.bytes.length;
+    if (receiving.received < model.length) return NOTHING;
+    const { agreement, model: name, training, deadlines, simulationSeed } = round.configuration;
+    if (!equalBytes(provider.sha256(model), agreement.modelHash)) {
+      return decline(round, "model-mismatch", "the model is not the one whose hash was agreed");
+    }
+    const parameters = new Float32Array(model.buffer);
+    state = { kind: "training", round, parameters };
+    deadline = now + PATIENCE * deadlines.train;
+    const random =
+      simulationSeed === undefined
+        ? seededRandom(seedFromSystem(provider), "batches")
+        : seededRandom(simulationSeed, "batches", roundNumber(round.roundId), options.name);
+    return {
+      send: [encodeAccept(round)],
+      train: { model: name, parameters, task: training, random },
+    };
+  }
+
+  function encodeInput(round: RoundContext, parameters: ParameterVector, result: TrainingResult): Int32Array {
+    const { agreement, simulationSeed } = round.configuration;
+    const delta = result.parameters;
+    for (let i = 0; i < delta.length; i++) delta[i] -= parameters[i];
+    const rounding =
+      simulationSeed === undefined
+        ? secureRounding(provider)
+        : seededRounding(seededRandom(simulationSeed, "rounding", roundNumber(round.roundId), options.name));
+    const metrics = { examples: result.examples, lossSum: result.lossSum, correct: result.correct };
+    return encodeUpdate(transformsOf(agreement), { kind: "float", values: delta, metrics }, { rounding });
+  }
+
+  function begin(now: number, trained: Extract<State, { kind: "trained" }>): DeviceEffects {
+    const { round, input } = trained;
+    const { agreement, deadlines } = round.configuration;
+    const create = agreement.mode === "plaintext" ? createPlaintextClient : createClientSecAgg;
+    const session = create({
+      provider,
+      agreement,
+      identity: options.identity,
+      ...(options.authority === undefined ? {} : { authority: options.authority }),
+      policy: options.policy,
+      input,
+      journal: uploadJournal(journal, now),
+      nowSeconds: Math.floor(now / 1000),
+    });
+    state = { kind: "exchanging", round, session };
+    deadline = now + PATIENCE * deadlines.exchange;
+    return { send: session.start() };
+  }
+
+  function exchange(now: number, exchanging: Extract<State, { kind: "exchanging" }>, frame: Uint8Array): DeviceEffects {
+    const { session, round } = exchanging;
+    const send = session.receive(frame);
+    deadline = now + PATIENCE * round.configuration.deadlines.exchange;
+    return finishExchange(session, send);
+  }
+
+  function finishExchange(session: ClientSecAgg, send: readonly Uint8Array[]): DeviceEffects {
+    const { outcome } = session;
+    if (outcome === undefined) return { send };
+    state = { kind: "idle" };
+    deadline = undefined;
+    if (outcome.kind === "done") return { send, outcome: { kind: "done", survivors: outcome.survivors } };
+    return { send, outcome: { kind: "aborted", code: outcome.code, detail: outcome.detail } };
+  }
+
+  /** Ends the round without a word to the coordinator: it knows, or cannot be reached. */
+  function forget(outcome: DeviceOutcome): DeviceEffects {
+    const send = state.kind === "exchanging" ? state.session.abort("stopped") : [];
+    state = { kind: "idle" };
+    deadline = undefined;
+    return { send: outcome.kind === "released" ? [] : send, outcome };
+  }
+
+  function breach(code: AbortCode, detail: string): DeviceEffects {
+    if (state.kind === "exchanging") return finishExchange(state.session, state.session.abort(code));
+    if (state.kind === "idle") return NOTHING;
+    return decline(state.round, code, detail);
+  }
+
+  function receive(now: number, frame: Uint8Array): DeviceEffects {
+    let decoded: ReturnType<typeof decodeFrame>;
+    try {
+      decoded = decodeFrame(frame);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      return breach("malformed-message", error.message);
+    }
+    const { header, body } = decoded;
+    if (header.type === FRAME_TYPES.configure) {
+      if (state.kind !== "idle") return breach("unexpected-message", "a second configuration during a round");
+      return configure(now, header.roundId, header.binding, body);
+    }
+    // Whatever belongs to a round that this device is no longer in, it does not read.
+    if (state.kind === "idle" || !equalBytes(header.roundId, state.round.roundId)) return NOTHING;
+    if (header.type === FRAME_TYPES.released) return forget({ kind: "released", reason: decodeReleased(body) });
+    if (state.kind === "exchanging") return exchange(now, state, frame);
+    if (!equalBytes(header.binding, state.round.context)) return breach("context-mismatch", "a frame of another agreement");
+    if (state.kind === "receiving" && header.type === FRAME_TYPES.model) return receiveModel(now, state, body);
+    if (state.kind === "trained" && header.type === FRAME_TYPES.begin) return begin(now, state);
+    return breach("unexpected-message", `message type ${header.type} while ${state.kind}`);
+  }
+
+  return {
+    get phase() {
+      return state.kind;
+    },
+    get deadline() {
+      return deadline;
+    },
+    receive(now, frame) {
+      try {
+        return receive(now, frame);
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error;
+        return breach("malformed-message", error.message);
+      }
+    },
+    trained(now, result) {
+      if (state.kind !== "training") return NOTHING;
+      const { round, parameters } = state;
+      try {
+        const input = encodeInput(round, parameters, result);
+        options.observeInput?.(round.roundId, input);
+        state = { kind: "trained", round, input };
+      } catch (error) {
+        if (!(error instanceof NonFiniteUpdateError)) throw error;
+        return decline(round, "non-finite-update", error.message);
+      }
+      deadline = now + PATIENCE * (round.configuration.deadlines.train + round.configuration.deadlines.configure);
+      return { send: [encodeTrained(round)] };
+    },
+    trainingFailed(_now) {
+      if (state.kind !== "training") return NOTHING;
+      return decline(state.round, "training-failed", "the engine could not train the model");
+    },
+    tick(now) {
+      if (deadline === undefined || now < deadline) return NOTHING;
+      return breach("deadline", "the coordinator did not go on in time");
+    },
+    disconnected() {
+      if (state.kind === "idle") return NOTHING;
+      return { send: [], outcome: forget({ kind: "released", reason: "disconnected" }).outcome ?? { kind: "released", reason: "disconnected" } };
+    },
+  };
+}
+
+/** The round's number within its task: the low 53 bits of its id. */
+export function roundNumber(roundId: Uint8Array): number {
+  const view = new DataView(roundId.buffer, roundId.byteOffset, roundId.byteLength);
+  return Number(view.getBigUint64(8));
+}
+
+function seedFromSystem(provider: CryptoProvider): string {
+  return Array.from(provider.random.bytes(16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

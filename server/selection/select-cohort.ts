@@ -1,0 +1,21 @@
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { SeededRandom } from "../../shared/random/seeded-random.ts";
+
+/**
+ * Draws a round's cohort uniformly without replacement from the eligible devices.
+ *
+ * More devices are invited than updates are wanted, because some will be lost (Bonawitz et al. 2019, arXiv 1902.01046,
+ * section 9: 130 %).
+ */
+export function selectCohort(eligible: readonly DeviceId[], invited: number, random: SeededRandom): DeviceId[] {
+  // In a fixed order, so that the draw depends on the seed and on who is eligible, not on who came first.
+  const pool = [...eligible].sort();
+  const take = Math.min(invited, pool.length);
+  for (let i = 0; i < take; i++) {
+    const other = i + random.below(pool.length - i);
+    const held = pool[i];
+    pool[i] = pool[other];
+    pool[other] = held;
+  }
+  return pool.slice(0, take);
+}

@@ -1,0 +1,100 @@
+import type { CryptoProvider } from "../shared/crypto/provider.ts";
+import { parameterBytes, type ParameterVector } from "../shared/learning/parameters.ts";
+import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
+import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
+import { encodeConfiguration, encodeModel, type RoundDeadlines } from "../shared/protocol/control-messages.ts";
+import type { DeviceId } from "../shared/protocol/ids.ts";
+import { contextHash, type SecAggAgreement } from "../shared/secagg/agreement.ts";
+import { createRound, type Round } from "./round.ts";
+import { createPlaintextServer } from "./secagg/plaintext.ts";
+import { createServerSecAgg } from "./secagg/session.ts";
+
+/** What stays the same over all rounds of a run. */
+export interface FederatedTask {
+  /** The agreement of every round, but for the round and the model. */
+  readonly terms: Omit<SecAggAgreement, "roundId" | "modelHash">;
+  readonly model: string;
+  readonly training: { readonly epochs: number; readonly batchSize: number; readonly learningRate: number };
+  readonly deadlines: RoundDeadlines;
+  /** Updates that a round wants. */
+  readonly goal: number;
+  readonly closeAt: "all" | "goal";
+  /** Present in a simulation: the devices' rounding and batch order then come from it. */
+  readonly simulationSeed?: number;
+  /** The pinned enrolment authority's key, at `active-server`. */
+  readonly authority?: Uint8Array;
+}
+
+export interface OpenRound {
+  readonly round: Round;
+  readonly agreement: SecAggAgreement;
+  /** The mean update and the summed metrics, from the round's unmasked sum. */
+  decode(sum: Int32Array, survivors: number): FloatSum;
+}
+
+/** Opens a round of `task` on `parameters`, for the devices that were selected. */
+export function openRound(
+  provider: CryptoProvider,
+  task: FederatedTask,
+  number: number,
+  parameters: ParameterVector,
+  invited: readonly DeviceId[],
+  nowSeconds: number,
+): OpenRound {
+  const { terms } = task;
+  const roundId = encodeRoundId(number);
+  const agreement: SecAggAgreement = {
+    ...terms,
+    roundId,
+    modelHash: provider.sha256(parameterBytes(parameters)),
+  };
+  const context = contextHash(provider, agreement);
+  const binding = { roundId, context };
+  const configuration = {
+    agreement,
+    model: task.model,
+    parameters: parameters.length,
+    training: task.training,
+    deadlines: task.deadlines,
+    ...(task.simulationSeed === undefined ? {} : { simulationSeed: task.simulationSeed }),
+  };
+  const quorum = firstQuorum(terms.floors.minCohort, task.goal);
+  const round = createRound({
+    ...binding,
+    invited,
+    goal: task.goal,
+    quorum,
+    closeAt: task.closeAt,
+    deadlines: task.deadlines,
+    configuration: [encodeConfiguration(binding, configuration), ...encodeModel(binding, parameterBytes(parameters))],
+    createSecAgg(trained) {
+      const create = terms.mode === "plaintext" ? createPlaintextServer : createServerSecAgg;
+      return create({
+        provider,
+        agreement,
+        ...(task.authority === undefined ? {} : { authority: task.authority }),
+        nowSeconds,
+        invited: trained,
+        quorum,
+      });
+    },
+  });
+  const transforms = transformsOf(agreement);
+  return {
+    round,
+    agreement,
+    decode: (sum, survivors) => decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number }),
+  };
+}
+
+/** The least number with which the first stages may end (`architecture.md`, "A round"). */
+export function firstQuorum(minCohort: number, goal: number): number {
+  return Math.max(minCohort, Math.ceil(0.8 * goal));
+}
+
+/** 16 bytes, big-endian: strictly increasing as the number is. */
+export function encodeRoundId(number: number): Uint8Array {
+  const roundId = new Uint8Array(16);
+  new DataView(roundId.buffer).setBigUint64(8, BigInt(number));
+  return roundId;
+}

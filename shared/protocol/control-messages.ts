@@ -1,0 +1,161 @@
+import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secagg/agreement.ts";
+import { createReader, createWriter, EncodingError } from "./encoding.ts";
+import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
+import { ABORT_CODES, type AbortCode } from "./reasons.ts";
+
+/**
+ * The messages around the exchanges of secure aggregation: they configure a round, carry the model, and end it for a
+ * device. `docs/protocol.md` has them byte by byte.
+ *
+ * | message | direction | body |
+ * |---|---|---|
+ * | CONFIGURE | to the device | {@link Configuration} |
+ * | MODEL | to the device | offset u32, bytes; in order, at most 1 MiB a frame |
+ * | ACCEPT, TRAINED | to the coordinator | empty |
+ * | BEGIN | to the device | empty |
+ * | DECLINE | to the coordinator | code u8 |
+ * | RELEASED | to the device | the reason's name |
+ */
+export interface Configuration {
+  readonly agreement: SecAggAgreement;
+  /** The model definition's name. */
+  readonly model: string;
+  /** Length of the parameter vector; the model's bytes are four times as many. */
+  readonly parameters: number;
+  readonly training: { readonly epochs: number; readonly batchSize: number; readonly learningRate: number };
+  readonly deadlines: RoundDeadlines;
+  /** Declares the round a simulation: rounding and batch order come from this seed. */
+  readonly simulationSeed?: number;
+}
+
+/** Milliseconds that the coordinator waits in a stage. */
+export interface RoundDeadlines {
+  readonly configure: number;
+  readonly train: number;
+  /** Each of the five exchanges. */
+  readonly exchange: number;
+}
+
+/** What every frame of a round carries. */
+export interface RoundBinding {
+  /** 16 bytes. */
+  readonly roundId: Uint8Array;
+  /** ctx, 32 bytes. */
+  readonly context: Uint8Array;
+}
+
+/** Largest body of one MODEL or MASKED frame. */
+export const CHUNK_BYTES = 1 << 20;
+
+/** Largest model: 2^28 parameters, a gigabyte. */
+const MOST_PARAMETERS = 2 ** 28;
+
+export function encodeConfiguration(binding: RoundBinding, configuration: Configuration): Uint8Array {
+  const { training, deadlines, simulationSeed } = configuration;
+  const writer = createWriter()
+    .bytes(encodeAgreement(configuration.agreement))
+    .text(configuration.model)
+    .u32(configuration.parameters)
+    .u32(training.epochs)
+    .u32(training.batchSize)
+    .f64(training.learningRate)
+    .u32(deadlines.configure)
+    .u32(deadlines.train)
+    .u32(deadlines.exchange)
+    .boolean(simulationSeed !== undefined);
+  if (simulationSeed !== undefined) writer.f64(simulationSeed);
+  return control(binding, FRAME_TYPES.configure, writer.finish());
+}
+
+/** @throws {FrameError} */
+export function decodeConfiguration(body: Uint8Array): Configuration {
+  return reading(body, (reader) => {
+    const agreement = decodeAgreement(reader.bytes());
+    const model = reader.text();
+    const parameters = reader.u32();
+    if (parameters === 0 || parameters > MOST_PARAMETERS) throw new FrameError(`a model of ${parameters} parameters`);
+    const training = { epochs: reader.u32(), batchSize: reader.u32(), learningRate: reader.f64() };
+    if (training.epochs === 0 || training.batchSize === 0) throw new FrameError("a task without a step of training");
+    const deadlines = { configure: reader.u32(), train: reader.u32(), exchange: reader.u32() };
+    const simulationSeed = reader.boolean() ? reader.f64() : undefined;
+    return {
+      agreement,
+      model,
+      parameters,
+      training,
+      deadlines,
+      ...(simulationSeed === undefined ? {} : { simulationSeed }),
+    };
+  });
+}
+
+/** The model's bytes as frames, in order. */
+export function encodeModel(binding: RoundBinding, model: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let offset = 0; offset < model.length; offset += CHUNK_BYTES) {
+    const body = createWriter()
+      .u32(offset)
+      .bytes(model.subarray(offset, offset + CHUNK_BYTES))
+      .finish();
+    frames.push(control(binding, FRAME_TYPES.model, body, frames.length));
+  }
+  return frames;
+}
+
+/** @throws {FrameError} */
+export function decodeModelChunk(body: Uint8Array): { readonly offset: number; readonly bytes: Uint8Array } {
+  return reading(body, (reader) => ({ offset: reader.u32(), bytes: reader.bytes() }));
+}
+
+export function encodeAccept(binding: RoundBinding): Uint8Array {
+  return control(binding, FRAME_TYPES.accept, EMPTY);
+}
+
+export function encodeTrained(binding: RoundBinding): Uint8Array {
+  return control(binding, FRAME_TYPES.trained, EMPTY);
+}
+
+export function encodeBegin(binding: RoundBinding): Uint8Array {
+  return control(binding, FRAME_TYPES.begin, EMPTY);
+}
+
+export function encodeDecline(binding: RoundBinding, code: AbortCode): Uint8Array {
+  return control(binding, FRAME_TYPES.decline, Uint8Array.of(ABORT_CODES[code]));
+}
+
+/** The code of a DECLINE or ABORT body, or undefined when it is none. */
+export function decodeAbortCode(body: Uint8Array): AbortCode | undefined {
+  return body.length === 1 ? CODE_NAMES.get(body[0]) : undefined;
+}
+
+/** Tells a device that the round goes on without it, or is over: a drop reason or an abandon reason. */
+export function encodeReleased(binding: RoundBinding, reason: string): Uint8Array {
+  return control(binding, FRAME_TYPES.released, createWriter().text(reason).finish());
+}
+
+/** @throws {FrameError} */
+export function decodeReleased(body: Uint8Array): string {
+  return reading(body, (reader) => reader.text());
+}
+
+const EMPTY = new Uint8Array(0);
+const CODE_NAMES: ReadonlyMap<number, AbortCode> = new Map(
+  Object.entries(ABORT_CODES).map(([name, code]) => [code, name as AbortCode]),
+);
+
+function control({ roundId, context }: RoundBinding, type: FrameType, body: Uint8Array, sequence = 0): Uint8Array {
+  return encodeFrame({ type, flags: 0, roundId, binding: context, sender: NO_INDEX, sequence }, body);
+}
+
+/** Reads a whole body; anything that is not one becomes a {@link FrameError}. */
+function reading<T>(body: Uint8Array, read: (reader: ReturnType<typeof createReader>) => T): T {
+  try {
+    const reader = createReader(body);
+    const value = read(reader);
+    reader.end();
+    return value;
+  } catch (error) {
+    if (error instanceof FrameError || !(error instanceof EncodingError)) throw error;
+    throw new FrameError(error.message);
+  }
+}

@@ -1,0 +1,105 @@
+import { createDevice, type Device, type DeviceOptions } from "../../client/device.ts";
+import type { DeviceJournal, UploadEntry } from "../../client/journal.ts";
+import type { DevicePolicy } from "../../client/secagg/policy.ts";
+import { equalBytes } from "../../shared/crypto/bytes.ts";
+import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+
+/** Signs a device's key, as the enrolment authority would. */
+export type Certify = (devicePublicKey: Uint8Array) => Uint8Array;
+
+export interface SimulatedFleetOptions {
+  readonly size: number;
+  readonly provider: CryptoProvider;
+  readonly policy: DevicePolicy;
+  /** At `active-server`: the authority that the devices pin, and its signature on a device's key. */
+  readonly authority?: { readonly publicKey: Uint8Array; readonly certify: Certify };
+  /** Uploads that left in an earlier process of this run. */
+  readonly uploads: readonly FleetUpload[];
+  /** Makes an upload durable before it leaves. */
+  recordUpload(device: DeviceId, entry: UploadEntry): void;
+  observeInput(device: DeviceId, roundId: Uint8Array, input: Int32Array): void;
+}
+
+export interface FleetUpload extends UploadEntry {
+  readonly device: DeviceId;
+}
+
+/** The devices of one process: each a state machine with keys of its own, made when it is first spoken to. */
+export interface SimulatedFleet {
+  readonly devices: readonly DeviceId[];
+  device(id: DeviceId): Device;
+  /** Its place in the partition of the data. */
+  index(id: DeviceId): number;
+  hasUploaded(id: DeviceId, modelHash: Uint8Array): boolean;
+}
+
+export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedFleet {
+  const { provider, authority } = options;
+  const digits = Math.max(4, String(options.size - 1).length);
+  const devices = Array.from({ length: options.size }, (_, i) => `d-${String(i).padStart(digits, "0")}` as DeviceId);
+  const indices = new Map(devices.map((id, i) => [id, i]));
+  const machines = new Map<DeviceId, Device>();
+  const uploads = new Map<DeviceId, UploadEntry[]>();
+  for (const { device, ...entry } of options.uploads) uploadsOf(device).push(entry);
+
+  function uploadsOf(id: DeviceId): UploadEntry[] {
+    const known = uploads.get(id);
+    if (known !== undefined) return known;
+    const fresh: UploadEntry[] = [];
+    uploads.set(id, fresh);
+    return fresh;
+  }
+
+  function journalOf(id: DeviceId): DeviceJournal {
+    const entries = uploadsOf(id);
+    return {
+      latestRound: (taskId) => entries.findLast((entry) => equalBytes(entry.taskId, taskId))?.roundId,
+      hasUploaded: (modelHash) => entries.some((entry) => equalBytes(entry.modelHash, modelHash)),
+      uploadsSince: (since) => entries.filter(({ at }) => at >= since).length,
+      record(entry) {
+        options.recordUpload(id, entry);
+        entries.push(entry);
+      },
+    };
+  }
+
+  function make(id: DeviceId): Device {
+    const key = provider.generateEd25519();
+    const certificate = authority?.certify(key.publicKey);
+    const deviceOptions: DeviceOptions = {
+      name: id,
+      provider,
+      identity: {
+        publicKey: key.publicKey,
+        sign: (message) => key.sign(message),
+        ...(certificate === undefined ? {} : { certificate }),
+      },
+      ...(authority === undefined ? {} : { authority: authority.publicKey }),
+      policy: options.policy,
+      acceptsSimulation: true,
+      // Virtual time passes faster than days do.
+      maxRoundsPerDay: Number.POSITIVE_INFINITY,
+      journal: journalOf(id),
+      observeInput: (roundId, input) => options.observeInput(id, roundId, input),
+    };
+    return createDevice(deviceOptions);
+  }
+
+  return {
+    devices,
+    device(id) {
+      const known = machines.get(id);
+      if (known !== undefined) return known;
+      const fresh = make(id);
+      machines.set(id, fresh);
+      return fresh;
+    },
+    index(id) {
+      const index = indices.get(id);
+      if (index === undefined) throw new Error(`there is no device ${id} in this fleet`);
+      return index;
+    },
+    hasUploaded: (id, modelHash) => uploadsOf(id).some((entry) => equalBytes(entry.modelHash, modelHash)),
+  };
+}
