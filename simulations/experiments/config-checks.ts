@@ -1,10 +1,13 @@
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { type AgreedParameters, secaggParameters } from "../../shared/secagg/graph-parameters.ts";
+import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 
 /** What is wrong between the keys of a configuration, each of which is right by itself. Empty when nothing is. */
 export function checkRunConfig(config: RunConfig): MurmurError[] {
-  return [...checkCohort(config), ...checkProtection(config)];
+  const cohort = checkCohort(config);
+  // What a roster needs can only be asked where there can be a roster.
+  return cohort.length > 0 ? cohort : [...checkProtection(config), ...checkRing(config)];
 }
 
 /** The graph's parameters for every roster that a round of `config` can close with, smallest roster first. */
@@ -79,7 +82,6 @@ function checkProtection(config: RunConfig): MurmurError[] {
       ),
     ];
   }
-  if (config.round.minCohort > invitedPerRound(config)) return [];
   try {
     const { parameters } = rosterParameters(config)[0];
     const honest = config.round.minCohort - parameters.corruptedTolerated;
@@ -91,6 +93,18 @@ function checkProtection(config: RunConfig): MurmurError[] {
         { hint: "Raise `round.minCohort`, or lower `secagg.minHonest`." },
       ),
     ];
+  } catch (error) {
+    if (error instanceof MurmurError) return [error];
+    throw error;
+  }
+}
+
+/** Without the metric slots, whose size depends on the data: what fails here fails with any. */
+function checkRing(config: RunConfig): MurmurError[] {
+  const load = { levels: 2 ** (config.quantise.bits - 1) - 1, largestSlot: 0, maxInputs: invitedPerRound(config) };
+  try {
+    assertRingHolds(config.secagg.bits ?? smallestRingBits(load), load);
+    return [];
   } catch (error) {
     if (error instanceof MurmurError) return [error];
     throw error;
