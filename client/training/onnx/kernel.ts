@@ -1,0 +1,52 @@
+import type { GraphBuilder, Value, ValueType } from "./graph-builder.ts";
+import type { ElementType } from "./model-proto.ts";
+
+/** A tensor that the tracing backend saw: an input, a constant, or what a kernel returned. */
+export interface TracedValue {
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+  readonly source:
+    | { readonly kind: "input"; readonly name: string }
+    | { readonly kind: "constant"; readonly values: Float32Array | Int32Array | Uint8Array }
+    | { readonly kind: "kernel"; readonly kernel: TracedKernel; readonly index: number };
+}
+
+/** One call of a tfjs kernel. Inputs and attributes have the names that tfjs gives them. */
+export interface TracedKernel {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, TracedValue>>;
+  readonly attributes: KernelAttributes;
+  /** The layer whose forward pass called it; for a gradient, the layer that it is the gradient of, where known. */
+  readonly layer: string | undefined;
+}
+
+export type KernelAttributes = Readonly<Record<string, unknown>>;
+
+/** Where kernels are lowered to: a graph, and the values that traced values have in it. */
+export interface LoweringContext {
+  readonly graph: GraphBuilder;
+  value(traced: TracedValue): Value;
+}
+
+/** What the tracer has to know about one tfjs kernel. A new kernel is one such entry. */
+export interface KernelLowering {
+  /** Type and shape of the result, as tfjs's own kernel would return it. */
+  infer(inputs: Readonly<Record<string, TracedValue>>, attributes: KernelAttributes): ValueType;
+  /** Adds ONNX nodes that compute it. */
+  lower(kernel: TracedKernel, context: LoweringContext): Value;
+  /** Adds nodes that compute `base` plus the result, where that is cheaper than a sum: how weights are updated. */
+  addTo?(base: Value, kernel: TracedKernel, context: LoweringContext): Value;
+}
+
+export type KernelTable = Readonly<Record<string, KernelLowering>>;
+
+/** The kernel that made a value, looking through kernels that only rename it. */
+export function producer(traced: TracedValue, transparent: readonly string[] = ["Identity"]): TracedKernel | undefined {
+  if (traced.source.kind !== "kernel") return undefined;
+  const { kernel } = traced.source;
+  return transparent.includes(kernel.name) ? producer(kernel.inputs["x"], transparent) : kernel;
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
