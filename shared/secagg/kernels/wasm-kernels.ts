@@ -66,7 +66,7 @@ function unpackAdd(bits: number, laneBytes: 2 | 4): WasmFunction {
  *
  * A swizzle brings the bytes that hold a coordinate into its lane, where it starts at bit s = 0 … 7. SIMD has no shift
  * by a different amount per lane, so a multiplication by 2^(32 − b − s) moves it to the lane's top and one common shift
- * brings it down. That needs s + b ≤ 32; wider coordinates are taken in two parts, 16 low bits and the rest.
+ * brings it down. That needs s + b ≤ 32 in every lane; other widths are taken in two parts, 16 low bits and the rest.
  *
  * The 16 bytes loaded always suffice: a half starts at bit 0 or, for odd b, at bit 4, and 4 + 4 · 31 = 128.
  */
@@ -82,7 +82,7 @@ function unpackFour(bits: number, half: 0 | 1): Code {
     );
   const shiftedLeft = (value: Code, top: number) =>
     i32x4.mul(value, v128.constI32x4(bitOffsets.map((offset) => 2 ** (top - (offset & 7)))));
-  if (bits <= 25) {
+  if (bits + Math.max(...bitOffsets.map((offset) => offset & 7)) <= 32) {
     return i32x4.shrUnsigned(shiftedLeft(gather(0), 32 - bits), i32.const(32 - bits));
   }
   const lowPart = i32x4.shrUnsigned(shiftedLeft(gather(0), 16), i32.const(16));

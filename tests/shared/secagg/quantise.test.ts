@@ -115,6 +115,9 @@ describe("a coordinate", () => {
     const threshold = 2 ** 32 * (1 - fraction);
     expect(quantise(Float32Array.of(fraction), quantiser, always(threshold - 1))[0]).toBe(0);
     expect(quantise(Float32Array.of(fraction), quantiser, always(threshold))[0]).toBe(1);
+    // Below the resolution of 2^-32 the share is the nearest there is: one word or none.
+    expect(quantise(Float32Array.of(0.75 * 2 ** -32), quantiser, roundUp)[0]).toBe(1);
+    expect(quantise(Float32Array.of(0.25 * 2 ** -32), quantiser, roundUp)[0]).toBe(0);
   });
 });
 
