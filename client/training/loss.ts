@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 
 /** Per-example figures of a batch: −log softmax(logits)[label], float32 [n], and whether the arg max is the label, bool [n]. */
-export interface BatchOutcome {
+export type BatchOutcome = {
   readonly losses: tf.Tensor1D;
   readonly hits: tf.Tensor1D;
-}
+};
 
 /**
  * Softmax cross-entropy from logits [n, classes] and labels, int32 [n]. The logarithm is of the shifted exponentials

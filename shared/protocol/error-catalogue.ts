@@ -93,6 +93,16 @@ export const ERROR_CATALOGUE = {
     hint: "Run `murmur doctor` to see what.",
     exitCode: 4,
   },
+  "engine-unavailable": {
+    what: "The training engine is not installed, or does not run on this platform.",
+    hint: "Use the engine `onnx`, or `tfjs`, which needs nothing installed.",
+    exitCode: 4,
+  },
+  "model-untraceable": {
+    what: "The onnx engine cannot compile the model: it calls a kernel that has no ONNX form here.",
+    hint: "Train it with the engine `tfjs`, or leave out the layer that the message names.",
+    exitCode: 3,
+  },
   "run-damaged": {
     what: "The run's folder does not hold what a run's folder holds.",
     hint: "Compare it with its SHA256SUMS; `murmur rm RUN` deletes it.",

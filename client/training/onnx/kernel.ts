@@ -44,7 +44,7 @@ export type KernelTable = Readonly<Record<string, KernelLowering>>;
 export function producer(traced: TracedValue, transparent: readonly string[] = ["Identity"]): TracedKernel | undefined {
   if (traced.source.kind !== "kernel") return undefined;
   const { kernel } = traced.source;
-  return transparent.includes(kernel.name) ? producer(kernel.inputs["x"], transparent) : kernel;
+  return transparent.includes(kernel.name) ? producer(kernel.inputs.x, transparent) : kernel;
 }
 
 export function sizeOf(shape: readonly number[]): number {

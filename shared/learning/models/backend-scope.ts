@@ -7,31 +7,44 @@ import "@tensorflow/tfjs-backend-cpu";
  *
  * @throws when no backend of this name is registered, or it starts asynchronously and was not awaited before.
  */
-export function withBackend<T>(name: string, body: () => T extends PromiseLike<unknown> ? never : T): T {
-  const engine = tf.engine();
-  const previous: string | undefined | null = engine.backendName;
+export function withBackend<T>(name: string, body: () => Synchronous<T>): T {
+  const previous = activeBackend();
   if (previous !== name) activate(name);
+  if (name === "cpu") silenceFirstWrite();
   try {
     return body();
   } finally {
-    if (previous !== name && previous !== undefined && previous !== null) void tf.setBackend(previous);
+    if (previous !== name) activate(previous);
   }
 }
 
 /** Runs `body` with the plain JavaScript backend, which every platform has. */
-export function withCpuBackend<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
-  return withBackend("cpu", () => {
-    silenceFirstWrite();
-    return body();
-  });
+export function withCpuBackend<T>(body: () => Synchronous<T>): T {
+  return withBackend("cpu", body);
+}
+
+/** Starts a backend that starts asynchronously (WASM, WebGPU), and leaves the active one active. */
+export async function startBackend(name: string): Promise<void> {
+  const previous = activeBackend();
+  const started = await tf.setBackend(name);
+  activate(previous);
+  if (!started) throw new Error(`The tfjs backend "${name}" did not start.`);
+}
+
+type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+
+/** The name of the active backend. */
+export function activeBackend(): string {
+  // Asking for the backend makes tfjs choose one, by its own priorities, when none is active yet.
+  tf.backend();
+  return tf.getBackend();
 }
 
 function activate(name: string): void {
   // setBackend is asynchronous only for backends that are: a synchronous one is active when the call returns.
   void tf.setBackend(name).catch(() => undefined);
-  const active = tf.engine().registry[name];
-  if (tf.engine().backendName !== name || active === undefined) {
-    throw new Error(`The tfjs backend "${name}" is not ready: register it and await tf.setBackend("${name}") first.`);
+  if (tf.engine().backendName !== name || tf.engine().registry[name] === undefined) {
+    throw new Error(`The tfjs backend "${name}" is not ready: register it and await startBackend("${name}") first.`);
   }
 }
 

@@ -25,7 +25,7 @@ function withLogits(model: tf.LayersModel): tf.LayersModel {
   const last = model.layers[model.layers.length - 1];
   const config = last.getConfig();
   const isSoftmaxLayer = last.getClassName() === "Softmax";
-  if (!isSoftmaxLayer && config["activation"] !== "softmax") return model;
+  if (!isSoftmaxLayer && config.activation !== "softmax") return model;
   const before = last.input as tf.SymbolicTensor;
   if (isSoftmaxLayer || last.getClassName() === "Activation")
     return tf.model({ inputs: model.inputs, outputs: before });

@@ -21,7 +21,7 @@ export const CONVOLUTION: KernelTable = {
       const { bias } = kernel.inputs;
       const result = convolve(kernel, context);
       const sum = bias === undefined ? result : graph.node("Add", [result, value(bias)], result);
-      return activate(kernel.attributes["activation"], sum, context);
+      return activate(kernel.attributes.activation, sum, context);
     },
   },
   Conv2DBackpropFilter: {
@@ -50,15 +50,15 @@ interface Geometry {
 }
 
 function geometry(x: readonly number[], filter: readonly number[], attributes: KernelAttributes): Geometry {
-  if ((attributes["dataFormat"] ?? "NHWC") !== "NHWC") throw new Error("Convolutions are traced in NHWC only.");
+  if ((attributes.dataFormat ?? "NHWC") !== "NHWC") throw new Error("Convolutions are traced in NHWC only.");
   type Four = [number, number, number, number];
   const info = backend_util.computeConv2DInfo(
     [...x] as Four,
     [...filter] as Four,
-    attributes["strides"] as [number, number],
-    (attributes["dilations"] ?? 1) as [number, number],
-    attributes["pad"] as "same" | "valid" | number,
-    attributes["dimRoundingMode"] as "floor" | undefined,
+    attributes.strides as [number, number],
+    (attributes.dilations ?? 1) as [number, number],
+    attributes.pad as "same" | "valid" | number,
+    attributes.dimRoundingMode as "floor" | undefined,
   );
   const pixels = info.inHeight * info.inWidth;
   const outPixels = info.outHeight * info.outWidth;
@@ -93,7 +93,7 @@ function convolve({ inputs: { x, filter }, attributes }: TracedKernel, { graph, 
 /** dW[tap, in, out] = Σ patchesᵀ · dY, added to `base` if there is one. */
 function filterGradient(kernel: TracedKernel, { graph, value }: LoweringContext, base?: Value): Value {
   const { x, dy } = kernel.inputs;
-  const shape = kernel.attributes["filterShape"] as number[];
+  const shape = kernel.attributes.filterShape as number[];
   const g = geometry(x.shape, shape, kernel.attributes);
   const rows = patches(value(x), g, graph);
   const gradients = splitRows(graph.reshape(value(dy), [g.batch * g.outPixels, g.outChannels]), rows.length, graph);
@@ -110,7 +110,7 @@ function filterGradient(kernel: TracedKernel, { graph, value }: LoweringContext,
 /** dX[pixel, in] = Σ over taps and out channels of dY[reader of the pixel, out] · W[tap, in, out]. */
 function inputGradient(kernel: TracedKernel, { graph, value }: LoweringContext): Value {
   const { dy, filter } = kernel.inputs;
-  const shape = kernel.attributes["inputShape"] as number[];
+  const shape = kernel.attributes.inputShape as number[];
   const g = geometry(shape, filter.shape, kernel.attributes);
   const perTap = graph.reshape(value(filter), [g.taps, g.inChannels, g.outChannels]);
   const turned = graph.node(

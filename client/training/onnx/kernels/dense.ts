@@ -17,9 +17,9 @@ export const DENSE: KernelTable = {
   _FusedMatMul: {
     infer: matMul.infer,
     lower: (kernel, context) => {
-      const bias = kernel.inputs["bias"];
+      const bias = kernel.inputs.bias;
       const sum = product(kernel, context, bias === undefined ? undefined : context.value(bias));
-      return activate(kernel.attributes["activation"], sum, context);
+      return activate(kernel.attributes.activation, sum, context);
     },
   },
 };
@@ -51,8 +51,8 @@ function product(kernel: TracedKernel, { graph, value }: LoweringContext, plus?:
 }
 
 function extents(a: readonly number[], b: readonly number[], attributes: TracedKernel["attributes"]) {
-  const transA = attributes["transposeA"] === true;
-  const transB = attributes["transposeB"] === true;
+  const transA = attributes.transposeA === true;
+  const transB = attributes.transposeB === true;
   const [rows, inner] = transA ? [a[a.length - 1], a[a.length - 2]] : a.slice(-2);
   const columns = transB ? b[b.length - 2] : b[b.length - 1];
   const batch = a.length >= b.length ? a.slice(0, -2) : b.slice(0, -2);

@@ -41,7 +41,7 @@ export const ELEMENTWISE: KernelTable = {
     infer: sameAs("x"),
     lower: ({ inputs: { x }, attributes }, { graph, value }) => {
       const positive = graph.node("Greater", [value(x), graph.scalar(0)], { type: "bool", shape: x.shape });
-      return graph.node("Where", [positive, graph.scalar(1), graph.scalar(Number(attributes["alpha"] ?? 0))], x);
+      return graph.node("Where", [positive, graph.scalar(1), graph.scalar(Number(attributes.alpha ?? 0))], x);
     },
   },
   Select: {
@@ -52,7 +52,7 @@ export const ELEMENTWISE: KernelTable = {
   Cast: {
     infer: ({ x }, { dtype }) => ({ type: dtype as ElementType, shape: x.shape }),
     lower: ({ inputs: { x }, attributes }, context) =>
-      castTo(attributes["dtype"] as ElementType, context.value(x), context),
+      castTo(attributes.dtype as ElementType, context.value(x), context),
   },
   Identity: { infer: sameAs("x"), lower: ({ inputs: { x } }, { value }) => value(x) },
 };
@@ -108,7 +108,7 @@ function sameAs(input: string): KernelLowering["infer"] {
 /** ReLU's gradient, dy · step(x), as one selection. */
 function multiplyByStep(step: TracedValue, dy: TracedValue, { graph, value }: LoweringContext): Value | undefined {
   const kernel = producer(step, ["Identity", "Cast"]);
-  if (kernel?.name !== "Step" || (kernel.attributes["alpha"] ?? 0) !== 0) return undefined;
+  if (kernel?.name !== "Step" || (kernel.attributes.alpha ?? 0) !== 0) return undefined;
   const { x } = kernel.inputs;
   if (x.shape.join() !== dy.shape.join()) return undefined;
   const positive = graph.node("Greater", [value(x), graph.scalar(0)], { type: "bool", shape: x.shape });

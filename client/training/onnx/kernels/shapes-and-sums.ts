@@ -8,28 +8,27 @@ import { castTo } from "./elementwise.ts";
 export const SHAPES_AND_SUMS: KernelTable = {
   Reshape: {
     infer: ({ x }, { shape }) => ({ type: x.type, shape: shape as number[] }),
-    lower: ({ inputs: { x }, attributes }, { graph, value }) =>
-      graph.reshape(value(x), attributes["shape"] as number[]),
+    lower: ({ inputs: { x }, attributes }, { graph, value }) => graph.reshape(value(x), attributes.shape as number[]),
   },
   ExpandDims: {
     infer: ({ input }, { dim }) => ({ type: input.type, shape: withAxis(input.shape, Number(dim)) }),
     lower: ({ inputs: { input }, attributes }, { graph, value }) =>
-      graph.reshape(value(input), withAxis(input.shape, Number(attributes["dim"]))),
+      graph.reshape(value(input), withAxis(input.shape, Number(attributes.dim))),
   },
   Transpose: {
     infer: ({ x }, { perm }) => ({ type: x.type, shape: (perm as number[]).map((axis) => x.shape[axis]) }),
     lower: ({ inputs: { x }, attributes }, { graph, value }) => {
-      const perm = attributes["perm"] as number[];
+      const perm = attributes.perm as number[];
       return graph.node("Transpose", [value(x)], { type: x.type, shape: perm.map((axis) => x.shape[axis]) }, { perm });
     },
   },
   Fill: {
     infer: (_, { shape, dtype }) => ({ type: (dtype ?? "float32") as ElementType, shape: shape as number[] }),
     lower: ({ attributes }, { graph }) => {
-      const shape = attributes["shape"] as number[];
-      const values = new Float32Array(sizeOf(shape)).fill(Number(attributes["value"]));
+      const shape = attributes.shape as number[];
+      const values = new Float32Array(sizeOf(shape)).fill(Number(attributes.value));
       const filled = graph.constant({ type: "float32", shape }, values);
-      return castTo((attributes["dtype"] ?? "float32") as ElementType, filled, { graph });
+      return castTo((attributes.dtype ?? "float32") as ElementType, filled, { graph });
     },
   },
   ZerosLike: filledLike(0),
@@ -61,7 +60,7 @@ export const SHAPES_AND_SUMS: KernelTable = {
   ArgMax: {
     infer: ({ x }, { axis }) => ({ type: "int32", shape: x.shape.filter((_, i) => i !== Number(axis)) }),
     lower: ({ inputs: { x }, attributes }, { graph, value }) => {
-      const axis = Number(attributes["axis"]);
+      const axis = Number(attributes.axis);
       const shape = x.shape.filter((_, i) => i !== axis);
       const index = graph.node("ArgMax", [value(x)], { type: "int64", shape }, { axis, keepdims: 0 });
       return castTo("int32", index, { graph });
@@ -75,8 +74,8 @@ export const SHAPES_AND_SUMS: KernelTable = {
 
 function reduction(op: string): KernelLowering {
   const plan = (shape: readonly number[], attributes: Readonly<Record<string, unknown>>) => {
-    const axes = backendAxes(attributes["axis"], shape);
-    const keep = attributes["keepDims"] === true;
+    const axes = backendAxes(attributes.axis, shape);
+    const keep = attributes.keepDims === true;
     const [reduced] = backend_util.computeOutAndReduceShapes([...shape], axes);
     return { axes, keep, shape: keep ? shape.map((length, i) => (axes.includes(i) ? 1 : length)) : reduced };
   };
