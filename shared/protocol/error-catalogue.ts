@@ -48,6 +48,31 @@ export const ERROR_CATALOGUE = {
     hint: "Lower `fleet.devices` (or `task.partition.perDevice`), or take a larger dataset.",
     exitCode: 3,
   },
+  "disk-full": {
+    what: "There is no space left on the disk that holds the run.",
+    hint: "Free some space, then go on with --resume: everything up to the last committed round is kept.",
+    exitCode: 4,
+  },
+  "store-locked": {
+    what: "The run's database was held by another process for too long.",
+    hint: "Close whatever else has run.db open (a database browser, a backup), then go on with --resume.",
+    exitCode: 4,
+  },
+  "store-corrupt": {
+    what: "The run's database is damaged, or is not a run's database.",
+    hint: "Restore the run's folder from a copy, or start a new run; a damaged run is never continued.",
+    exitCode: 4,
+  },
+  "store-newer": {
+    what: "A later version of the program wrote this run.",
+    hint: "Use that version, or a later one.",
+    exitCode: 4,
+  },
+  "store-unavailable": {
+    what: "The run's folder cannot be read or written.",
+    hint: "Check that the folder exists, its permissions and its disk, or choose another with --out.",
+    exitCode: 4,
+  },
   "run-in-use": {
     what: "Another process holds this run's folder.",
     hint: "Wait for it or stop it; or start a new run without --resume.",

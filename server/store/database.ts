@@ -1,0 +1,88 @@
+import Database from "libsql";
+import { MurmurError } from "../../shared/protocol/errors.ts";
+
+export type SqliteDatabase = Database.Database;
+
+/** How long to wait for another process that reads or copies the file, milliseconds. */
+const BUSY_TIMEOUT = 5000;
+
+/**
+ * Opens an SQLite file, creating it if need be: write-ahead log, every transaction synced when it commits.
+ * @throws {MurmurError} as {@link storeError}.
+ */
+export function openDatabase(path: string): SqliteDatabase {
+  return reporting(path, () => {
+    const database = new Database(path);
+    try {
+      database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+      database.exec("PRAGMA journal_mode = WAL");
+      database.exec("PRAGMA synchronous = FULL");
+      database.exec("PRAGMA foreign_keys = ON");
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return database;
+  });
+}
+
+/** Runs `work` in one transaction: all of it is kept, and synced, or nothing of it. */
+export function transact<T>(database: SqliteDatabase, work: () => T): T {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // SQLite has rolled back by itself after a full disk and some other errors.
+    if (database.inTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** Runs `work` and turns what SQLite and the file system throw into errors that a person can act on. */
+export function reporting<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+/** The MurmurError for a failure of the store at `path`; anything else comes back as it is. */
+export function storeError(error: unknown, path: string): unknown {
+  if (error instanceof MurmurError || !(error instanceof Error)) return error;
+  const options = { cause: error };
+  switch (failureOf(error)) {
+    case "full":
+      return new MurmurError("disk-full", `There is no space left to write ${path}.`, options);
+    case "locked":
+      return new MurmurError("store-locked", `Another process holds ${path} for longer than is usual.`, options);
+    case "corrupt":
+      return new MurmurError("store-corrupt", `${path} is damaged or not a run's database.`, options);
+    case "unavailable":
+      return new MurmurError("store-unavailable", `${path} cannot be opened, read or written.`, options);
+    case undefined:
+      return error;
+  }
+}
+
+type Failure = "full" | "locked" | "corrupt" | "unavailable";
+
+/** Result codes of SQLite (their extended codes start with the same words) and of the file system. */
+const FAILURES: readonly (readonly [code: RegExp, failure: Failure])[] = [
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, "full"],
+  [/^SQLITE_(BUSY|LOCKED)/, "locked"],
+  [/^SQLITE_(CORRUPT|NOTADB)/, "corrupt"],
+  [/^SQLITE_(READONLY|CANTOPEN|PERM|IOERR|AUTH)/, "unavailable"],
+  [/^(EACCES|EPERM|EROFS|ENOENT|ENOTDIR|EISDIR|EIO|EMFILE|ENFILE)$/, "unavailable"],
+];
+
+function failureOf(error: Error): Failure | undefined {
+  if ("code" in error && typeof error.code === "string") {
+    const { code } = error;
+    return FAILURES.find(([pattern]) => pattern.test(code))?.[1];
+  }
+  // The driver reports a file that cannot be opened without a code.
+  return error.message.startsWith("ConnectionFailed") ? "unavailable" : undefined;
+}
