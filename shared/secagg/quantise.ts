@@ -129,8 +129,9 @@ function roundStochastically(
       continue;
     }
     const below = Math.floor(scaled);
-    // No branch on a random bit: it would be mispredicted every other time. Fraction and bits are each below 1.
-    target[i] = below + Math.floor(scaled - below + (words[i - start] + 0.5) * 2 ** -32);
+    // No branch on a random bit: it would be mispredicted every other time. The two fractions sum to less than 2, so
+    // that truncating is taking the floor.
+    target[i] = (below | 0) + ((scaled - below + (words[i - start] + 0.5) * 2 ** -32) | 0);
   }
   return -1;
 }
