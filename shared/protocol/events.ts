@@ -42,6 +42,14 @@ export interface RunSummary {
   readonly invited: number;
   readonly rounds: number;
   readonly protection: "plaintext" | "curious-server" | "active-server";
+  /** For the largest roster that a round can have; absent where nothing is masked. */
+  readonly secagg?: {
+    readonly graph: "complete" | "harary";
+    readonly degree: number;
+    readonly threshold: number;
+    /** Ring width b. */
+    readonly bits: number;
+  };
   /** Warnings that stand on every view of the run, such as INSECURE-DETERMINISTIC. */
   readonly stamps: readonly string[];
 }
