@@ -113,7 +113,10 @@ export function createDevice(options: DeviceOptions): Device {
   }
 
   /** Why this device would rather not take part, before anything is signed. */
-  function objection(now: number, { agreement, simulationSeed }: Configuration): { code: AbortCode; detail: string } | undefined {
+  function objection(
+    now: number,
+    { agreement, simulationSeed }: Configuration,
+  ): { code: AbortCode; detail: string } | undefined {
     const against = checkAgreement(agreement, options.policy, options.authority !== undefined);
     if (against !== undefined) return against;
     if (simulationSeed !== undefined && !options.acceptsSimulation) {
@@ -152,7 +155,11 @@ export function createDevice(options: DeviceOptions): Device {
     return NOTHING;
   }
 
-  function receiveModel(now: number, receiving: Extract<State, { kind: "receiving" }>, body: Uint8Array): DeviceEffects {
+  function receiveModel(
+    now: number,
+    receiving: Extract<State, { kind: "receiving" }>,
+    body: Uint8Array,
+  ): DeviceEffects {
     const { round, model } = receiving;
     const chunk = decodeModelChunk(body);
     // Chunks come in order: anything else is not this coordinator's model.
@@ -257,7 +264,8 @@ export function createDevice(options: DeviceOptions): Device {
     if (state.kind === "idle" || !equalBytes(header.roundId, state.round.roundId)) return NOTHING;
     if (header.type === FRAME_TYPES.released) return forget({ kind: "released", reason: decodeReleased(body) });
     if (state.kind === "exchanging") return exchange(now, state, frame);
-    if (!equalBytes(header.binding, state.round.context)) return breach("context-mismatch", "a frame of another agreement");
+    if (!equalBytes(header.binding, state.round.context))
+      return breach("context-mismatch", "a frame of another agreement");
     if (state.kind === "receiving" && header.type === FRAME_TYPES.model) return receiveModel(now, state, body);
     if (state.kind === "trained" && header.type === FRAME_TYPES.begin) return begin(now, state);
     return breach("unexpected-message", `message type ${header.type} while ${state.kind}`);
@@ -302,7 +310,13 @@ export function createDevice(options: DeviceOptions): Device {
     },
     disconnected() {
       if (state.kind === "idle") return NOTHING;
-      return { send: [], outcome: forget({ kind: "released", reason: "disconnected" }).outcome ?? { kind: "released", reason: "disconnected" } };
+      return {
+        send: [],
+        outcome: forget({ kind: "released", reason: "disconnected" }).outcome ?? {
+          kind: "released",
+          reason: "disconnected",
+        },
+      };
     },
   };
 }

@@ -1,8 +1,8 @@
+import { equalBytes } from "../shared/crypto/bytes.ts";
+import { decodeAbortCode, encodeBegin, encodeReleased } from "../shared/protocol/control-messages.ts";
 import { decodeFrame, FRAME_TYPES, FrameError } from "../shared/protocol/frame.ts";
 import type { DeviceId } from "../shared/protocol/ids.ts";
-import { decodeAbortCode, encodeBegin, encodeReleased } from "../shared/protocol/control-messages.ts";
 import { type AbandonReason, type AbortCode, type DropReason, STAGES, type Stage } from "../shared/protocol/reasons.ts";
-import { equalBytes } from "../shared/crypto/bytes.ts";
 import type { SecAggEffects, ServerSecAgg } from "./secagg/session.ts";
 
 /**
@@ -91,7 +91,12 @@ export interface RoundAbandoned {
 
 type State =
   | { readonly kind: "waiting" }
-  | { readonly kind: "gathering"; readonly stage: "configure" | "train"; readonly expected: Set<DeviceId>; readonly answered: Set<DeviceId> }
+  | {
+      readonly kind: "gathering";
+      readonly stage: "configure" | "train";
+      readonly expected: Set<DeviceId>;
+      readonly answered: Set<DeviceId>;
+    }
   | { readonly kind: "exchanging"; readonly session: ServerSecAgg }
   | { readonly kind: "done"; readonly result: RoundResult }
   | { readonly kind: "abandoned"; readonly abandoned: RoundAbandoned };
@@ -143,7 +148,14 @@ export function createRound(plan: RoundPlan): Round {
     facts.push({ kind: "stage", stage: at, expected: state.expected.size });
   }
 
-  function abandon(at: Stage, reason: AbandonReason, have: number, need: number, detail: string, left: Iterable<DeviceId>): void {
+  function abandon(
+    at: Stage,
+    reason: AbandonReason,
+    have: number,
+    need: number,
+    detail: string,
+    left: Iterable<DeviceId>,
+  ): void {
     state = { kind: "abandoned", abandoned: { stage: at, reason, have, need, detail } };
     deadline = undefined;
     for (const device of left) if (!lost.has(device)) send.push({ to: device, frame: encodeReleased(plan, reason) });
@@ -281,7 +293,8 @@ export function createRound(plan: RoundPlan): Round {
         const before = state.session.waitingFor.has(device);
         const out = state.session.receive(device, frame);
         const dropped = out.dropped.some((entry) => entry.device === device);
-        if (before && !dropped && !state.session.waitingFor.has(device)) facts.push({ kind: "answered", stage: at, device });
+        if (before && !dropped && !state.session.waitingFor.has(device))
+          facts.push({ kind: "answered", stage: at, device });
         take(now, out, at);
       }
       settle(now);

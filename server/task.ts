@@ -1,5 +1,5 @@
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
-import { parameterBytes, type ParameterVector } from "../shared/learning/parameters.ts";
+import { type ParameterVector, parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
 import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
 import { encodeConfiguration, encodeModel, type RoundDeadlines } from "../shared/protocol/control-messages.ts";

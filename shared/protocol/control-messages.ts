@@ -1,4 +1,5 @@
 import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secagg/agreement.ts";
+import { CHUNK_BYTES, cutIntoChunks } from "./chunks.ts";
 import { createReader, createWriter, EncodingError } from "./encoding.ts";
 import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
 import { ABORT_CODES, type AbortCode } from "./reasons.ts";
@@ -44,9 +45,6 @@ export interface RoundBinding {
   readonly context: Uint8Array;
 }
 
-/** Largest body of one MODEL or MASKED frame. */
-export const CHUNK_BYTES = 1 << 20;
-
 /** Largest model: 2^28 parameters, a gigabyte. */
 const MOST_PARAMETERS = 2 ** 28;
 
@@ -91,15 +89,13 @@ export function decodeConfiguration(body: Uint8Array): Configuration {
 
 /** The model's bytes as frames, in order. */
 export function encodeModel(binding: RoundBinding, model: Uint8Array): Uint8Array[] {
-  const frames: Uint8Array[] = [];
-  for (let offset = 0; offset < model.length; offset += CHUNK_BYTES) {
+  return cutIntoChunks(model).map((chunk, i) => {
     const body = createWriter()
-      .u32(offset)
-      .bytes(model.subarray(offset, offset + CHUNK_BYTES))
+      .u32(i * CHUNK_BYTES)
+      .bytes(chunk)
       .finish();
-    frames.push(control(binding, FRAME_TYPES.model, body, frames.length));
-  }
-  return frames;
+    return control(binding, FRAME_TYPES.model, body, i);
+  });
 }
 
 /** @throws {FrameError} */

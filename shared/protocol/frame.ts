@@ -91,7 +91,8 @@ export function encodeFrame(header: FrameHeader, body: Uint8Array): Uint8Array {
  * @throws {FrameError}
  */
 export function decodeFrame(bytes: Uint8Array): { readonly header: FrameHeader; readonly body: Uint8Array } {
-  if (bytes.length < HEADER_BYTES) throw new FrameError(`a frame has at least ${HEADER_BYTES} bytes, not ${bytes.length}`);
+  if (bytes.length < HEADER_BYTES)
+    throw new FrameError(`a frame has at least ${HEADER_BYTES} bytes, not ${bytes.length}`);
   const reader = createReader(bytes.subarray(0, HEADER_BYTES));
   if (!reader.fixed(4).every((byte, i) => byte === MAGIC[i])) throw new FrameError("not a frame of this protocol");
   const version = reader.u8();

@@ -16,10 +16,7 @@ export interface Vanishing {
  * any number of workers. At each stage the chance is 1 − (1 − p)^(1/7), so that a device is lost in a round with
  * chance p.
  */
-export function dropoutPlan(
-  seed: number,
-  rate: number,
-): (round: number, device: DeviceId) => Vanishing | undefined {
+export function dropoutPlan(seed: number, rate: number): (round: number, device: DeviceId) => Vanishing | undefined {
   const chance = 1 - (1 - rate) ** (1 / DROPOUT_STAGES.length);
   return (round, device) => {
     if (rate === 0) return undefined;
