@@ -7,7 +7,7 @@ export type SqliteDatabase = Database.Database;
 const BUSY_TIMEOUT = 5000;
 
 /**
- * Opens an SQLite file, creating it if need be: write-ahead log, every transaction synced when it commits.
+ * Opens an SQLite file, creating it if need be; every transaction is synced when it commits. Nothing is written yet.
  * @throws {MurmurError} as {@link storeError}.
  */
 export function openDatabase(path: string): SqliteDatabase {
@@ -15,7 +15,6 @@ export function openDatabase(path: string): SqliteDatabase {
     const database = new Database(path);
     try {
       database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
-      database.exec("PRAGMA journal_mode = WAL");
       database.exec("PRAGMA synchronous = FULL");
       database.exec("PRAGMA foreign_keys = ON");
     } catch (error) {
@@ -24,6 +23,27 @@ export function openDatabase(path: string): SqliteDatabase {
     }
     return database;
   });
+}
+
+/** From now on readers and the writer do not wait for each other. Writes to the file: first make sure whose it is. */
+export function useWriteAheadLog(database: SqliteDatabase): void {
+  database.exec("PRAGMA journal_mode = WAL");
+}
+
+/**
+ * Closes the database and folds its write-ahead log into the one file, so that the file can be hashed and copied. Where
+ * another process reads it, the log stays beside it until that one is done.
+ */
+export function closeDatabase(database: SqliteDatabase): void {
+  try {
+    database.exec("PRAGMA busy_timeout = 0");
+    database.exec("PRAGMA journal_mode = DELETE");
+  } catch (error) {
+    // Not folded, and nothing is lost: whoever opens the file next reads the log with it.
+    if (!(error instanceof Database.SqliteError)) throw error;
+  } finally {
+    database.close();
+  }
 }
 
 /** Runs `work` in one transaction: all of it is kept, and synced, or nothing of it. */

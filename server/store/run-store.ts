@@ -6,11 +6,11 @@ import type { RunEvent } from "../../shared/protocol/events.ts";
 import type { AbandonReason } from "../../shared/protocol/reasons.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
-import { openDatabase, reporting, type SqliteDatabase, transact } from "./database.ts";
+import { closeDatabase, openDatabase, reporting, type SqliteDatabase, transact, useWriteAheadLog } from "./database.ts";
 import { type EventLog, openEventLog } from "./event-log.ts";
 import { lockRun } from "./lock.ts";
 import { DATABASE_FILE, type RunReader, requireDatabase, runReader, sha256 } from "./run-reader.ts";
-import { migrate } from "./schema.ts";
+import { migrate, schemaVersion } from "./schema.ts";
 
 /**
  * A run's durable memory, in its folder: `run.db` is the truth, `events.ndjson` a copy of its events as text. Every
@@ -83,9 +83,11 @@ export function openRunStore(folder: string, { mode }: RunStoreOptions): RunStor
     const lock = lockRun(folder);
     opened.push(() => lock.release());
     const database = openDatabase(path);
-    opened.push(() => database.close());
+    opened.push(() => closeDatabase(database));
     reporting(path, () => {
       requireIntact(database, path);
+      schemaVersion(database, path);
+      useWriteAheadLog(database);
       migrate(database, path);
     });
     const reader = runReader(database, path);

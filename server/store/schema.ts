@@ -44,13 +44,7 @@ export function migrate(
   path: string,
   migrations: readonly string[] = MIGRATIONS,
 ): { readonly from: number; readonly to: number } {
-  const from = schemaVersion(database, path);
-  if (from > migrations.length) {
-    throw new MurmurError(
-      "store-newer",
-      `${path} has schema version ${from}; this version of the program knows up to ${migrations.length}.`,
-    );
-  }
+  const from = schemaVersion(database, path, migrations.length);
   for (let version = from; version < migrations.length; version++) {
     transact(database, () => {
       database.exec(migrations[version]);
@@ -61,13 +55,22 @@ export function migrate(
   return { from, to: migrations.length };
 }
 
-/** 0 for a new file. */
-export function schemaVersion(database: SqliteDatabase, path: string): number {
+/**
+ * The schema that the file has, 0 for a new one. Writes nothing.
+ * @throws {MurmurError} as {@link migrate}.
+ */
+export function schemaVersion(database: SqliteDatabase, path: string, known: number = MIGRATIONS.length): number {
   const version = readPragma(database, "user_version");
   const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get() as { count: number };
   if (version === 0 && tables.count === 0) return 0;
   if (version === 0 || readPragma(database, "application_id") !== APPLICATION_ID) {
     throw new MurmurError("store-corrupt", `${path} is a database, but not a run's.`);
+  }
+  if (version > known) {
+    throw new MurmurError(
+      "store-newer",
+      `${path} has schema version ${version}; this version of the program knows up to ${known}.`,
+    );
   }
   return version;
 }
