@@ -17,6 +17,7 @@ import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.
 import { contextHash } from "../shared/secagg/agreement.ts";
 import { NonFiniteUpdateError, secureRounding, seededRounding } from "../shared/secagg/quantise.ts";
 import { type DeviceJournal, uploadJournal } from "./journal.ts";
+import { DeviceAbort } from "./secagg/device-abort.ts";
 import { createPlaintextClient } from "./secagg/plaintext.ts";
 import { checkAgreement, type DevicePolicy } from "./secagg/policy.ts";
 import { type ClientSecAgg, createClientSecAgg, type DeviceIdentity } from "./secagg/session.ts";
@@ -112,27 +113,25 @@ export function createDevice(options: DeviceOptions): Device {
     return { send: [encodeDecline(round, code)], outcome: { kind: "declined", code, detail } };
   }
 
-  /** Why this device would rather not take part, before anything is signed. */
-  function objection(
-    now: number,
-    { agreement, simulationSeed }: Configuration,
-  ): { code: AbortCode; detail: string } | undefined {
-    const against = checkAgreement(agreement, options.policy, options.authority !== undefined);
-    if (against !== undefined) return against;
+  /**
+   * Why this device would rather not take part, before anything is signed.
+   * @throws {DeviceAbort}
+   */
+  function object(now: number, { agreement, simulationSeed }: Configuration): void {
+    checkAgreement(agreement, options.policy, options.authority !== undefined);
     if (simulationSeed !== undefined && !options.acceptsSimulation) {
-      return { code: "policy", detail: "this device does not take part in simulations" };
+      throw new DeviceAbort("policy", "this device does not take part in simulations");
     }
     const latest = journal.latestRound(agreement.taskId);
     if (latest !== undefined && compareBytes(agreement.roundId, latest) <= 0) {
-      return { code: "replayed-round", detail: "an upload for this round or a later one has left already" };
+      throw new DeviceAbort("replayed-round", "an upload for this round or a later one has left already");
     }
     if (options.authority !== undefined && journal.hasUploaded(agreement.modelHash)) {
-      return { code: "already-uploaded", detail: "an upload for this model has left already" };
+      throw new DeviceAbort("already-uploaded", "an upload for this model has left already");
     }
     if (journal.uploadsSince(now - DAY_MS) >= options.maxRoundsPerDay) {
-      return { code: "policy", detail: `more than ${options.maxRoundsPerDay} rounds in a day` };
+      throw new DeviceAbort("policy", `more than ${options.maxRoundsPerDay} rounds in a day`);
     }
-    return undefined;
   }
 
   function configure(now: number, roundId: Uint8Array, binding: Uint8Array, body: Uint8Array): DeviceEffects {
@@ -148,8 +147,14 @@ export function createDevice(options: DeviceOptions): Device {
       return decline({ roundId, context: binding }, "context-mismatch", "the frame is not bound to its own agreement");
     }
     const round: RoundContext = { configuration, context, roundId: configuration.agreement.roundId };
-    const against = objection(now, configuration);
-    if (against !== undefined) return decline(round, against.code, against.detail);
+    try {
+      object(now, configuration);
+      transformsOf(configuration.agreement);
+    } catch (error) {
+      if (error instanceof DeviceAbort) return decline(round, error.code, error.message);
+      if (error instanceof RangeError) return decline(round, "policy", error.message);
+      throw error;
+    }
     state = { kind: "receiving", round, model: new Uint8Array(4 * configuration.parameters), received: 0 };
     deadline = now + PATIENCE * configuration.deadlines.configure;
     return NOTHING;

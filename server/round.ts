@@ -101,6 +101,11 @@ type State =
   | { readonly kind: "done"; readonly result: RoundResult }
   | { readonly kind: "abandoned"; readonly abandoned: RoundAbandoned };
 
+interface Fault {
+  readonly reason: DropReason;
+  readonly detail: string;
+}
+
 type GatheringState = Extract<State, { kind: "gathering" }>;
 
 export function createRound(plan: RoundPlan): Round {
@@ -232,28 +237,35 @@ export function createRound(plan: RoundPlan): Round {
   }
 
   function receiveGathering(gathering: GatheringState, device: DeviceId, frame: Uint8Array): void {
+    const fault = faultOf(gathering, device, frame);
+    if (fault === undefined) answer(gathering, device);
+    else lose(gathering, device, fault.reason, fault.detail);
+  }
+
+  /** What is wrong with a message before the exchanges, or undefined for the answer that is waited for. */
+  function faultOf(gathering: GatheringState, device: DeviceId, frame: Uint8Array): Fault | undefined {
     let decoded: ReturnType<typeof decodeFrame>;
     try {
       decoded = decodeFrame(frame);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      return lose(gathering, device, "malformed", error.message);
+      return { reason: "malformed", detail: error.message };
     }
     const { header, body } = decoded;
     if (!equalBytes(header.roundId, plan.roundId) || !equalBytes(header.binding, plan.context)) {
-      return lose(gathering, device, "malformed", "a frame of another round");
+      return { reason: "malformed", detail: "a frame of another round" };
     }
     if (header.type === FRAME_TYPES.decline || header.type === FRAME_TYPES.abort) {
       const code = decodeAbortCode(body);
-      if (code === undefined) return lose(gathering, device, "malformed", "an unknown code");
-      return lose(gathering, device, dropReasonFor(code), code);
+      if (code === undefined) return { reason: "malformed", detail: "an unknown code" };
+      return { reason: dropReasonFor(code), detail: code };
     }
     const wanted = gathering.stage === "configure" ? FRAME_TYPES.accept : FRAME_TYPES.trained;
     if (header.type !== wanted || body.length !== 0) {
-      return lose(gathering, device, "malformed", `message type ${header.type} during ${gathering.stage}`);
+      return { reason: "malformed", detail: `message type ${header.type} during ${gathering.stage}` };
     }
-    if (!gathering.expected.has(device)) return lose(gathering, device, "duplicate");
-    answer(gathering, device);
+    if (!gathering.expected.has(device)) return { reason: "duplicate", detail: "it had answered already" };
+    return undefined;
   }
 
   return {

@@ -57,7 +57,10 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     for (const frame of effects.send) {
       if (gone.has(id)) return;
       const vanishing = options.vanishing(id);
-      if (vanishing !== undefined && vanishing.stage === stageAnswered(frame)) return vanish(id, vanishing);
+      if (vanishing !== undefined && vanishing.stage === stageAnswered(frame)) {
+        vanish(id, vanishing);
+        return;
+      }
       bytesUp += frame.length;
       toCoordinator.push({ from: id, frame });
     }
@@ -72,7 +75,10 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     if (effects.train === undefined || gone.has(id)) return;
     // A device that vanishes while it trains has nothing to train for.
     const vanishing = options.vanishing(id);
-    if (vanishing?.stage === "train") return vanish(id, vanishing);
+    if (vanishing?.stage === "train") {
+      vanish(id, vanishing);
+      return;
+    }
     await options.breathe();
     if (!options.stopped()) takeDevice(id, await train(id, device, effects.train));
   }

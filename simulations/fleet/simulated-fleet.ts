@@ -4,9 +4,11 @@ import type { DevicePolicy } from "../../client/secagg/policy.ts";
 import { equalBytes } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { Certificate } from "../../shared/secagg/certificates.ts";
+import type { FleetUpload } from "./fleet-journal.ts";
 
 /** Signs a device's key, as the enrolment authority would. */
-export type Certify = (devicePublicKey: Uint8Array) => Uint8Array;
+export type Certify = (devicePublicKey: Uint8Array) => Certificate;
 
 export interface SimulatedFleetOptions {
   readonly size: number;
@@ -17,12 +19,8 @@ export interface SimulatedFleetOptions {
   /** Uploads that left in an earlier process of this run. */
   readonly uploads: readonly FleetUpload[];
   /** Makes an upload durable before it leaves. */
-  recordUpload(device: DeviceId, entry: UploadEntry): void;
+  recordUpload(upload: FleetUpload): void;
   observeInput(device: DeviceId, roundId: Uint8Array, input: Int32Array): void;
-}
-
-export interface FleetUpload extends UploadEntry {
-  readonly device: DeviceId;
 }
 
 /** The devices of one process: each a state machine with keys of its own, made when it is first spoken to. */
@@ -58,7 +56,7 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
       hasUploaded: (modelHash) => entries.some((entry) => equalBytes(entry.modelHash, modelHash)),
       uploadsSince: (since) => entries.filter(({ at }) => at >= since).length,
       record(entry) {
-        options.recordUpload(id, entry);
+        options.recordUpload({ device: id, ...entry });
         entries.push(entry);
       },
     };

@@ -1,0 +1,123 @@
+import { DROP_REASONS, type DropReason, STAGES, type Stage } from "../../shared/protocol/reasons.ts";
+import type { RoundRecord } from "../../shared/protocol/round-record.ts";
+import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
+import { evaluateThresholds, type ThresholdResult } from "./thresholds.ts";
+
+/** How a run ended: what `murmur run --format json` prints. */
+export interface RunResult {
+  /** Whether it was done, every sum was exact and every threshold was met. */
+  readonly ok: boolean;
+  readonly run: string;
+  readonly status: "done" | "interrupted" | "failed" | "diverged";
+  /** Of the final model on the public test set, 0 to 1; null before the first evaluation. */
+  readonly accuracy: number | null;
+  /** Mean cross-entropy on the test set, nats. */
+  readonly loss: number | null;
+  /** Committed. */
+  readonly rounds: number;
+  readonly secagg: {
+    /** Every unmasked sum equalled the plain sum of the survivors' quantised updates, bit for bit. */
+    readonly exact: boolean;
+    /** Whom it protected against; `none` without masks. */
+    readonly level: "curious-server" | "active-server" | "none";
+    /** Rounds abandoned. */
+    readonly abandoned: number;
+    /** Of the largest roster that a round can have. */
+    readonly graph: AgreedParameters["graph"] | null;
+    readonly degree: number | null;
+    readonly threshold: number | null;
+    /** The strongest coordinator that the graph withstands. */
+    readonly claim: AgreedParameters["claim"] | null;
+    /** b */
+    readonly bits: number;
+  };
+  /** Mean over invited devices and rounds. */
+  readonly bytes: { readonly upPerDevice: number; readonly downPerDevice: number };
+  /** Of the host, over all rounds. */
+  readonly seconds: Readonly<Record<Stage, number>>;
+  readonly drops: Readonly<Record<DropReason, number>>;
+  /** SHA-256 of the final parameters, hexadecimal. */
+  readonly modelHash: string;
+  readonly thresholds: readonly ThresholdResult[];
+  readonly folder: string;
+}
+
+export interface RunOutline {
+  readonly run: string;
+  readonly folder: string;
+  readonly status: RunResult["status"];
+  readonly records: readonly RoundRecord[];
+  readonly modelHash: string;
+  readonly thresholds: readonly string[];
+  readonly masked: boolean;
+  readonly level: "curious-server" | "active-server";
+  readonly parameters: AgreedParameters | undefined;
+  readonly bits: number;
+}
+
+export function runResult(outline: RunOutline): RunResult {
+  const { records, parameters } = outline;
+  const committed = records.filter(({ outcome }) => outcome === "committed");
+  const evaluated = committed.findLast(({ accuracy }) => accuracy !== undefined);
+  const invited = sum(records, (record) => record.invited);
+  const perDevice = (bytes: number) => (invited === 0 ? 0 : bytes / invited);
+  const bytes = {
+    upPerDevice: perDevice(sum(records, ({ bytesUp }) => bytesUp)),
+    downPerDevice: perDevice(sum(records, ({ bytesDown }) => bytesDown)),
+  };
+  const drops = sumByKey(DROP_REASONS, records, (record) => record.drops);
+  const seconds = sumByKey(STAGES, records, (record) => record.seconds);
+  const accuracy = evaluated?.accuracy ?? null;
+  const loss = evaluated?.testLoss ?? null;
+  const abandoned = records.length - committed.length;
+  const thresholds = evaluateThresholds(outline.thresholds, {
+    accuracy: accuracy ?? Number.NaN,
+    loss: loss ?? Number.NaN,
+    rounds: committed.length,
+    abandoned,
+    dropped: sum(Object.values(drops), (count) => count),
+    seconds: sum(Object.values(seconds), (count) => count),
+    bytesUp: bytes.upPerDevice,
+    bytesDown: bytes.downPerDevice,
+  });
+  const exact = committed.every((record) => record.exact === true);
+  return {
+    ok: outline.status === "done" && exact && thresholds.every(({ ok }) => ok),
+    run: outline.run,
+    status: outline.status,
+    accuracy,
+    loss,
+    rounds: committed.length,
+    secagg: {
+      exact,
+      level: outline.masked ? outline.level : "none",
+      abandoned,
+      graph: parameters?.graph ?? null,
+      degree: parameters?.degree ?? null,
+      threshold: parameters?.threshold ?? null,
+      claim: parameters?.claim ?? null,
+      bits: outline.bits,
+    },
+    bytes,
+    seconds,
+    drops,
+    modelHash: outline.modelHash,
+    thresholds,
+    folder: outline.folder,
+  };
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+function sumByKey<Key extends string>(
+  keys: readonly Key[],
+  records: readonly RoundRecord[],
+  of: (record: RoundRecord) => Readonly<Partial<Record<Key, number>>>,
+): Record<Key, number> {
+  return Object.fromEntries(keys.map((key) => [key, sum(records, (record) => of(record)[key] ?? 0)])) as Record<
+    Key,
+    number
+  >;
+}

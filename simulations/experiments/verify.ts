@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { type Checkpoint, openRunReader, type SpentRound } from "../../server/store/run-reader.ts";
+import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
+import { MurmurError } from "../../shared/protocol/errors.ts";
+import type { RoundRecord } from "../../shared/protocol/round-record.ts";
+import type { RunMeta } from "../../shared/protocol/run-meta.ts";
+import { type RunConfig, runConfigSchema } from "./config.ts";
+import { createFederation, type Federation } from "./federation.ts";
+import { authorityOf } from "./run-authority.ts";
+
+/** What running it again showed. */
+export interface Verification {
+  readonly matches: boolean;
+  readonly run: string;
+  /** Committed rounds that were played again. */
+  readonly rounds: number;
+  /** The first round whose model differs. */
+  readonly firstDifference: number | null;
+  readonly expectedHash: string;
+  readonly actualHash: string;
+  /**
+   * What equality can be asked for: bit for bit with the onnx engine on the machine and engine build of the record;
+   * elsewhere floating-point kernels differ, and a difference says nothing about the record.
+   */
+  readonly comparison: "bit-exact" | "tolerance";
+  readonly detail: string;
+}
+
+export interface VerifyOptions {
+  readonly folder: string;
+  readonly provider: CryptoProvider;
+  clock(): number;
+  breathe(): Promise<void>;
+  /** Told after each round that was played again. */
+  onRound?(round: number, of: number): void;
+  /** The machine that this runs on, as the stamp names it. */
+  readonly machine: { readonly cpu: string; readonly node: string };
+}
+
+/**
+ * Plays a finished or paused run again from its configuration, round number by round number: those that were committed,
+ * and those that were abandoned for a reason that lies in the experiment. Numbers that an interruption spent are passed
+ * over, as they were (`architecture.md`, "Storage"). Nothing is written.
+ *
+ * @throws {MurmurError} `run-not-found`, `store-corrupt`
+ */
+export async function verifyRun(options: VerifyOptions): Promise<Verification> {
+  const recorded = readRecorded(options.folder);
+  const { config, meta } = recorded;
+  const { provider, clock } = options;
+  const federation = await createFederation({
+    config,
+    provider,
+    taskId: provider.random.bytes(16),
+    // The run that is verified keeps its journal; this one ends with the process.
+    journal: { uploads: [], record: () => {} },
+    ...authorityOf(config, provider, clock()),
+  });
+  try {
+    return conclude(recorded, await replay(options, federation, recorded), comparisonOf(config, meta, options.machine));
+  } finally {
+    await federation.dispose();
+  }
+}
+
+interface Recorded {
+  readonly meta: RunMeta;
+  readonly config: RunConfig;
+  readonly spent: readonly SpentRound[];
+  readonly records: readonly RoundRecord[];
+  readonly checkpoint: Checkpoint;
+}
+
+function readRecorded(folder: string): Recorded {
+  const reader = openRunReader(folder);
+  try {
+    const meta = reader.meta();
+    const checkpoint = reader.latestCheckpoint();
+    if (meta === undefined || checkpoint === undefined) {
+      throw new MurmurError("run-not-found", `${folder} holds no committed round to verify.`);
+    }
+    return {
+      meta,
+      config: runConfigSchema.parse(meta.config),
+      spent: reader.spentRounds(),
+      records: reader.rounds(),
+      checkpoint,
+    };
+  } finally {
+    reader.close();
+  }
+}
+
+interface Replay {
+  readonly rounds: number;
+  readonly firstDifference: number | null;
+  readonly hash: string;
+}
+
+/** Reasons that do not come from the experiment, and so do not come again. */
+const FROM_OUTSIDE: ReadonlySet<string | undefined> = new Set(["interrupted", "stopped"]);
+
+async function replay(options: VerifyOptions, federation: Federation, recorded: Recorded): Promise<Replay> {
+  const { algorithm, initial } = federation;
+  const hashes = new Map(recorded.records.map(({ round, modelHash }) => [round, modelHash]));
+  const numbers = recorded.spent.filter(
+    ({ round, outcome, reason }) =>
+      round <= recorded.checkpoint.round && outcome !== "open" && !FROM_OUTSIDE.has(reason),
+  );
+  let state = algorithm.init(initial);
+  let rounds = 0;
+  for (const { round } of numbers) {
+    const { outcome } = await federation.play(round, state.parameters, {
+      onSelected: () => {},
+      onFacts: () => {},
+      onTrainingError: () => {},
+      breathe: options.breathe,
+      stopped: () => false,
+      startsAt: options.clock(),
+    });
+    if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
+    if (hashOf(state.parameters) !== hashes.get(round)) {
+      return { rounds, firstDifference: round, hash: hashOf(state.parameters) };
+    }
+    rounds++;
+    options.onRound?.(rounds, numbers.length);
+  }
+  return { rounds, firstDifference: null, hash: hashOf(state.parameters) };
+}
+
+function conclude(recorded: Recorded, again: Replay, comparison: Verification["comparison"]): Verification {
+  const matches = again.firstDifference === null && again.hash === recorded.checkpoint.hash;
+  const detail = matches
+    ? `${again.rounds} rounds played again gave the same parameters, bit for bit.`
+    : comparison === "bit-exact"
+      ? `Round ${again.firstDifference} gave other parameters than the record holds.`
+      : `Round ${again.firstDifference} gave other parameters. The record is of another machine, engine or version, where ` +
+        "floating-point results differ: that is no evidence against it.";
+  return {
+    matches,
+    run: recorded.meta.run,
+    rounds: again.rounds,
+    firstDifference: again.firstDifference,
+    expectedHash: recorded.checkpoint.hash,
+    actualHash: again.hash,
+    comparison,
+    detail,
+  };
+}
+
+function comparisonOf(config: RunConfig, { stamp }: RunMeta, machine: VerifyOptions["machine"]) {
+  const same = stamp.cpu === machine.cpu && stamp.node === machine.node;
+  return config.train.engine === "onnx" && same ? "bit-exact" : "tolerance";
+}
+
+function hashOf(parameters: ParameterVector): string {
+  return createHash("sha256").update(parameterBytes(parameters)).digest("hex");
+}
