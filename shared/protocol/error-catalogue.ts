@@ -28,6 +28,11 @@ export const ERROR_CATALOGUE = {
     hint: "Raise `secagg.bits`, or leave it out to have the smallest sufficient width chosen.",
     exitCode: 3,
   },
+  "model-exhausted": {
+    what: "At active-server a device gives one upload for a model, and abandoned rounds have used up too many of them.",
+    hint: "Enrol more devices, or find out why rounds were abandoned (`murmur show RUN`) and start a new run.",
+    exitCode: 5,
+  },
   "non-finite-update": {
     what: "Training produced NaN or infinity, so the update cannot be quantised.",
     hint: "Lower `train.lr`, or set `train.clip`.",

@@ -2,7 +2,7 @@ import { DEFAULT_POLICY } from "../../client/secagg/policy.ts";
 import { ENGINES } from "../../client/training/engines.ts";
 import type { RoundAbandoned, RoundFact } from "../../server/round.ts";
 import { selectCohort } from "../../server/selection/select-cohort.ts";
-import { type FederatedTask, openRound } from "../../server/task.ts";
+import { type FederatedTask, firstQuorum, openRound } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { type Aggregate, type Algorithm, createAlgorithm } from "../../shared/learning/algorithms/index.ts";
 import { MODELS, type ModelDefinition } from "../../shared/learning/models/index.ts";
@@ -132,6 +132,8 @@ export async function createFederation(options: FederationOptions): Promise<Fede
     const candidates = eligible(provider.sha256(parameterBytes(parameters)));
     const invited = selectCohort(candidates, invitedPerRound(config), seededRandom(seed, "selection", number));
     observer.onSelected(invited);
+    const need = firstQuorum(task.terms.floors.minCohort, task.goal);
+    if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
     const nowSeconds = Math.floor(observer.startsAt / 1000);
     const { round, agreement, decode } = openRound(provider, task, number, parameters, invited, nowSeconds);
     const plan = new Map<DeviceId, Vanishing | undefined>(invited.map((device) => [device, vanishing(number, device)]));
@@ -178,6 +180,16 @@ export async function createFederation(options: FederationOptions): Promise<Fede
     },
     play,
     dispose: () => trainer.dispose(),
+  };
+}
+
+/** At `active-server` an upload that left counts as opened: a model that most devices have answered is used up. */
+function exhausted(have: number, need: number): PlayedRound {
+  const detail = `${have} devices have not uploaded for this model yet, ${need} are needed`;
+  return {
+    invited: have,
+    traffic: { bytesUp: 0, bytesDown: 0 },
+    outcome: { kind: "abandoned", stage: "select", reason: "model-exhausted", have, need, detail },
   };
 }
 

@@ -225,6 +225,7 @@ async function playRound(
   if (played.outcome.kind === "abandoned") {
     abandonRound(store, recorder, log, round, played, sha256Hex(state.parameters), clock());
     requireTrainable(log, played.invited);
+    requireDevicesLeft(played);
     return played.outcome.reason === "stopped" ? "stopped" : "abandoned";
   }
   return commitRound(options, store, federation, recorder, { round, log, played, state, committed });
@@ -338,6 +339,12 @@ function requireTrainable(log: RoundLog, invited: number): void {
     "non-finite-update",
     `${nonFinite} of ${invited} devices trained to values that are not finite, so the round was abandoned.`,
   );
+}
+
+/** No later round on this model can have more devices. */
+function requireDevicesLeft({ outcome }: PlayedRound): void {
+  if (outcome.kind !== "abandoned" || outcome.reason !== "model-exhausted") return;
+  throw new MurmurError("model-exhausted", `The run cannot go on: ${outcome.detail}.`);
 }
 
 function requireFinite(parameters: ParameterVector): void {

@@ -1,3 +1,4 @@
+import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { SlotTable } from "../../secagg/slots.ts";
 import { clip } from "./clip.ts";
 import { quantiseTransform } from "./quantise.ts";
@@ -5,14 +6,13 @@ import type {
   AggregateSum,
   DeviceContext,
   FloatSum,
-  MetricName,
   RoundContext,
   Update,
   UpdateTransform,
 } from "./update-transform.ts";
 import { weightByExamples } from "./weight.ts";
 
-type Parser = (fields: readonly string[], slots: SlotTable<MetricName>) => UpdateTransform;
+type Parser = (fields: readonly string[], slots: SlotTable<RoundMetric>) => UpdateTransform;
 
 /** Every transform, by the first word of its specification. To add one, add its file and its line. */
 const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
@@ -28,7 +28,7 @@ const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
  */
 export function transformsOf(agreement: {
   readonly transforms: readonly string[];
-  readonly slots: SlotTable<MetricName>;
+  readonly slots: SlotTable<RoundMetric>;
 }): UpdateTransform[] {
   return agreement.transforms.map((specification) => {
     const [name, ...fields] = specification.split(":");
@@ -43,7 +43,11 @@ export function transformsOf(agreement: {
 }
 
 /** The device's way through the transforms: to the ring vector that is masked. */
-export function encodeUpdate(transforms: readonly UpdateTransform[], update: Update, context: DeviceContext): Int32Array {
+export function encodeUpdate(
+  transforms: readonly UpdateTransform[],
+  update: Update,
+  context: DeviceContext,
+): Int32Array {
   let encoded = update;
   for (const transform of transforms) encoded = transform.encode(encoded, context);
   if (encoded.kind !== "ring") throw new Error("the transforms of an agreement end in the ring");

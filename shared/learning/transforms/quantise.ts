@@ -1,6 +1,7 @@
+import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import { createQuantiser, dequantise, quantise } from "../../secagg/quantise.ts";
 import { decodeSlots, encodeSlots, type SlotTable } from "../../secagg/slots.ts";
-import { expectFloatUpdate, type MetricName, type UpdateTransform } from "./update-transform.ts";
+import { expectFloatUpdate, type UpdateTransform } from "./update-transform.ts";
 
 /**
  * From real coordinates to the ring, and the metrics into their slots behind them (`secure-aggregation.md` section 4).
@@ -9,7 +10,7 @@ import { expectFloatUpdate, type MetricName, type UpdateTransform } from "./upda
  * @param bits q: coordinates become integers in ±(2^(q−1) − 1)
  * @param range the largest absolute coordinate; larger ones are clamped
  */
-export function quantiseTransform(bits: number, range: number, slots: SlotTable<MetricName>): UpdateTransform {
+export function quantiseTransform(bits: number, range: number, slots: SlotTable<RoundMetric>): UpdateTransform {
   const quantiser = createQuantiser({ bits, clip: range });
   return {
     specification: `quantise:${bits}:${range}`,

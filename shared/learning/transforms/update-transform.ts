@@ -1,3 +1,4 @@
+import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { RoundingBits } from "../../secagg/quantise.ts";
 
 /**
@@ -42,12 +43,8 @@ export interface FloatSum {
   readonly survivors: number;
 }
 
-/** The metrics of one device, or their sums. Names are those of the slot table. */
-export type Metrics = Readonly<Partial<Record<MetricName, number>>>;
-
-/** Every metric there is. Each is one coordinate of the masked vector, or is not reported at all. */
-export const METRIC_NAMES = ["weight", "examples", "lossSum", "correct", "clipped"] as const;
-export type MetricName = (typeof METRIC_NAMES)[number];
+/** The metrics of one device, or their sums. Each is one coordinate of the masked vector, or is not reported at all. */
+export type Metrics = Readonly<Partial<Record<RoundMetric, number>>>;
 
 /** What a transform may use on the device. */
 export interface DeviceContext {

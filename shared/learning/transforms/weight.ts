@@ -7,7 +7,8 @@ import { expectFloatSum, expectFloatUpdate, type UpdateTransform } from "./updat
  * the largest weighted coordinate is known before the round).
  */
 export function weightByExamples(cap: number): UpdateTransform {
-  if (!Number.isInteger(cap) || cap < 1) throw new RangeError(`the weight's cap must be a whole number of examples, not ${cap}`);
+  if (!Number.isInteger(cap) || cap < 1)
+    throw new RangeError(`the weight's cap must be a whole number of examples, not ${cap}`);
   return {
     specification: `weight:examples:${cap}`,
     encode(update) {
