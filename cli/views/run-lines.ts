@@ -1,0 +1,64 @@
+import type { RunEvent, RunSummary } from "../../shared/protocol/events.ts";
+import type { Colours } from "./colours.ts";
+import { bytesText, decimalText, percentText, secondsText } from "./figures.ts";
+import { headlineParts, protectionParts } from "./run-headline.ts";
+
+export interface LineOptions {
+  readonly paint: Colours;
+  /** Also every stage and every device that is lost. */
+  readonly verbose: boolean;
+  /** Rounds that the run is to commit, once it is known. */
+  readonly rounds: number | undefined;
+}
+
+/** What an event is worth in a plain log: one line a round, and what is out of the ordinary; undefined for the rest. */
+export function logLine(event: RunEvent, options: LineOptions): string | undefined {
+  const { paint, verbose } = options;
+  switch (event.type) {
+    case "run.started":
+      return startLine(event.run, event.p.summary, event.p.provenance.seed, paint);
+    case "run.resumed": {
+      const spent = event.p.spent.length === 0 ? "" : `; spent and not committed: ${event.p.spent.join(", ")}`;
+      return `run ${paint.bold(event.run)} goes on${spent}`;
+    }
+    case "round.done": {
+      const { round, acc, loss, cohort, lost, up, down, ms } = event.p;
+      const of = options.rounds === undefined ? "" : `/${options.rounds}`;
+      return [
+        `round ${String(round).padStart(String(options.rounds ?? round).length)}${of}`,
+        `acc ${percentText(acc).padStart(6)}`,
+        `loss ${decimalText(loss)}`,
+        `${String(cohort).padStart(3)} updates`,
+        `${String(lost).padStart(2)} lost`,
+        `${bytesText(up)} up`,
+        `${bytesText(down)} down`,
+        secondsText(ms / 1000),
+      ].join("  ");
+    }
+    case "round.abandoned": {
+      const { reason, stage, have, need } = event.p;
+      const where = stage === undefined ? "" : ` at ${stage}`;
+      return paint.warning(
+        `round ${event.round ?? "?"} abandoned${where}: ${reason} (${have} of ${need}); no update was opened`,
+      );
+    }
+    case "round.stage":
+      return verbose ? paint.dim(`  ${event.p.stage}, ${event.p.expected} devices`) : undefined;
+    case "device.lost": {
+      const { id, at, reason, detail } = event.p;
+      return verbose
+        ? paint.dim(`  ${id} lost at ${at}: ${reason}${detail === undefined ? "" : ` (${detail})`}`)
+        : undefined;
+    }
+    case "log":
+      return event.p.level === "info" && !verbose ? undefined : event.p.text;
+    case "run.done":
+    case "round.started":
+    case "device.state":
+      return undefined;
+  }
+}
+
+function startLine(run: string, summary: RunSummary, seed: number, paint: Colours): string {
+  return [`run ${paint.bold(run)}`, ...headlineParts(summary, seed), ...protectionParts(summary)].join(" · ");
+}

@@ -1,0 +1,139 @@
+import { basename } from "node:path";
+import type { RoundRecord } from "../../shared/protocol/round-record.ts";
+import { type RunConfig, runConfigSchema } from "../../simulations/experiments/config.ts";
+import { rosterParameters } from "../../simulations/experiments/config-checks.ts";
+import type { ThresholdResult } from "../../simulations/experiments/thresholds.ts";
+import { lostDevices, type RunFigures, runFigures } from "../run-figures.ts";
+import { type StoredRun, shownPath } from "../run-folders.ts";
+import type { Colours } from "./colours.ts";
+import { bytesText, decimalText, percentText, secondsText, table } from "./figures.ts";
+
+export interface SummaryOptions {
+  readonly paint: Colours;
+  readonly cwd: string;
+  /** `some`: a few rounds spread over the run, for the end of it. */
+  readonly rounds: "all" | "some";
+}
+
+/** How a run ended, for a person: its rounds, its thresholds, what the coordinator learnt, what to do with it. */
+export function runSummary(run: StoredRun, { paint, cwd, rounds }: SummaryOptions): string[] {
+  const figures = runFigures(run);
+  const config = runConfigSchema.safeParse(run.meta.config).data;
+  const folder = shownPath(cwd, run.folder);
+  return [
+    [
+      `run ${paint.bold(figures.run)}`,
+      ...(config === undefined ? [] : configParts(config)),
+      statusText(run.status, paint),
+    ].join("  "),
+    "",
+    ...roundTable(rounds === "all" ? run.rounds : spread(run.rounds, 8), paint),
+    "",
+    ...outcome(run, figures, paint),
+    ...(config === undefined ? [] : ["", ...whatTheCoordinatorLearnt(config, figures, paint)]),
+    "",
+    `record     ${folder}`,
+    `reproduce  murmur run ${folder}/config.lock.yaml`,
+    ...(run.status === "interrupted" ? [`resume     murmur run --resume ${basename(run.folder)}`] : []),
+    `verify     murmur verify ${basename(run.folder)}`,
+  ];
+}
+
+function configParts(config: RunConfig): string[] {
+  const { task, fleet, round } = config;
+  return [
+    `${task.dataset} ${task.partition.kind} · ${task.model} · ${fleet.devices} devices · cohort ${round.cohort} · seed ${config.seed}`,
+  ];
+}
+
+function statusText(status: string, paint: Colours): string {
+  if (status === "done") return paint.learnt(status);
+  return status === "failed" || status === "diverged" ? paint.error(status) : paint.warning(status);
+}
+
+function roundTable(rounds: readonly RoundRecord[], paint: Colours): string[] {
+  if (rounds.length === 0) return ["no round was finished"];
+  const heads = ["round", "outcome", "acc", "loss", "in sum", "lost", "up", "down", "time"].map((head) =>
+    paint.dim(head),
+  );
+  const rows = rounds.map((round) => [
+    String(round.round),
+    round.outcome === "committed" ? "committed" : paint.warning(`abandoned: ${round.reason ?? "unknown"}`),
+    percentText(round.accuracy),
+    decimalText(round.testLoss),
+    String(round.survivors),
+    String(lostDevices(round)),
+    bytesText(round.bytesUp),
+    bytesText(round.bytesDown),
+    secondsText(Object.values(round.seconds).reduce((sum, seconds) => sum + seconds, 0)),
+  ]);
+  return table([heads, ...rows], [0, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+/** The first, the last, and what lies evenly between. */
+function spread<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]);
+}
+
+function outcome(run: StoredRun, figures: RunFigures, paint: Colours): string[] {
+  const mark = (ok: boolean) => (ok ? paint.learnt("✓") : paint.error("✗"));
+  const thresholds = thresholdsOf(run).map(({ ok, metric, comparison, limit, value }) => [
+    mark(ok),
+    metric,
+    decimalText(value, Number.isInteger(value) ? 0 : 3),
+    `${comparison} ${limit}`,
+  ]);
+  const drops = Object.entries(figures.drops).map(([reason, count]) => `${count} ${reason}`);
+  const stages = Object.entries(figures.secondsPerStage).map(([stage, seconds]) => `${stage} ${secondsText(seconds)}`);
+  return [
+    ...(thresholds.length === 0 ? [] : [...table(thresholds, [2]), ""]),
+    `accuracy   ${paint.bold(percentText(figures.accuracy))} after ${figures.committed} rounds, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
+    `a device   ${bytesText(figures.bytesUpPerDevice)} up and ${bytesText(figures.bytesDownPerDevice)} down in a round`,
+    `lost       ${drops.length === 0 ? "none" : drops.join(", ")}`,
+    `time       ${stages.length === 0 ? "–" : stages.join(", ")}`,
+    ...(figures.exact === null
+      ? []
+      : [
+          `sums       ${mark(figures.exact)} ${
+            figures.exact
+              ? `every unmasked sum equals the plain sum of its ${range(figures.survivors)} updates, bit for bit`
+              : "an unmasked sum differs from the plain sum of its updates"
+          }`,
+        ]),
+  ];
+}
+
+function thresholdsOf({ meta }: StoredRun): readonly ThresholdResult[] {
+  const thresholds = meta.result?.thresholds;
+  return Array.isArray(thresholds) ? (thresholds as ThresholdResult[]) : [];
+}
+
+/** What can be said, at which level, and what cannot (`secure-aggregation.md` section 1). */
+export function whatTheCoordinatorLearnt(config: RunConfig, figures: RunFigures, paint: Colours): string[] {
+  if (config.secagg.mode === "plaintext") {
+    return [
+      paint.error("The coordinator saw every device's update: this run was declared insecure and nothing was masked."),
+    ];
+  }
+  const colluders = Math.max(...rosterParameters(config).map(({ parameters }) => parameters.corruptedTolerated));
+  const sums = figures.committed === 1 ? "one sum" : `${figures.committed} sums`;
+  const learnt = `The coordinator learnt ${sums} of ${range(figures.survivors)} updates each, and who took part; no single update`;
+  const level =
+    config.secagg.level === "active-server"
+      ? `That holds even if it had deviated at will and up to ${colluders} devices of a cohort had helped it (active-server),\nas long as the enrolment authority is not the coordinator.`
+      : `That holds while it follows the protocol, even with the help of up to ${colluders} devices of a cohort (curious-server);\nnot against one that deviates.`;
+  return [
+    `${learnt}.`,
+    ...level.split("\n"),
+    paint.dim("Not protected: what the sums and the model themselves reveal, and whether the updates were honest."),
+    paint.dim(
+      "One process played every device here: it shows the protocol at work, and kept nobody's secret from itself.",
+    ),
+  ];
+}
+
+function range(survivors: readonly [number, number] | null): string {
+  if (survivors === null) return "0";
+  return survivors[0] === survivors[1] ? String(survivors[0]) : `${survivors[0]} to ${survivors[1]}`;
+}
