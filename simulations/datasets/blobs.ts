@@ -2,7 +2,8 @@ import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { type Dataset, datasetHash, type ImageSet } from "./dataset.ts";
 
 const CLASSES = 10;
-const SIDE = 8;
+/** As large as MNIST's, so that every model of the zoo takes them. */
+const SIDE = 28;
 const PIXELS = SIDE * SIDE;
 const TRAIN_PER_CLASS = 200;
 const TEST_PER_CLASS = 50;
@@ -10,7 +11,7 @@ const TEST_PER_CLASS = 50;
 const NOISE = 45;
 
 /**
- * A synthetic set for quick trials and tests: not data about anything. Ten classes of 8 × 8 grey images; a class is two
+ * A synthetic set for quick trials and tests: not data about anything. Ten classes of 28 × 28 grey images; a class is two
  * round blobs at places drawn from the seed, an example is its class's image plus Gaussian noise. 2,000 training and
  * 500 test images, classes in turn.
  */
@@ -37,17 +38,17 @@ function drawPrototypes(seed: number): Float64Array[] {
   random.shuffle(pairs);
   return pairs.slice(0, CLASSES).map((cells) => {
     const image = new Float64Array(PIXELS);
-    for (const cell of cells) addBlob(image, 2 * (cell >> 2) + 0.5, 2 * (cell & 3) + 0.5);
+    for (const cell of cells) addBlob(image, 7 * (cell >> 2) + 3, 7 * (cell & 3) + 3);
     return image;
   });
 }
 
-/** A round spot with a radius of about one and a half pixels: 1 / (1 + (r / 1.2)²)², times 190 grey levels. */
+/** A round spot with a radius of about five pixels: 1 / (1 + (r / 4)²)², times 190 grey levels. */
 function addBlob(image: Float64Array, row: number, column: number): void {
   for (let pixel = 0; pixel < PIXELS; pixel++) {
     const y = Math.floor(pixel / SIDE) - row;
     const x = (pixel % SIDE) - column;
-    const falloff = 1 + (x * x + y * y) / 1.44;
+    const falloff = 1 + (x * x + y * y) / 16;
     image[pixel] += 190 / (falloff * falloff);
   }
 }

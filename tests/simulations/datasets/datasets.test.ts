@@ -89,19 +89,19 @@ describe("blobs", () => {
     const once = await loadDataset("blobs", 1);
     expect(await loadDataset("blobs", 1)).toEqual(once);
     expect((await loadDataset("blobs", 2)).sha256).not.toBe(once.sha256);
-    expect([once.train.count, once.test.count, once.inputShape]).toEqual([2000, 500, [8, 8, 1]]);
+    expect([once.train.count, once.test.count, once.inputShape]).toEqual([2000, 500, [28, 28, 1]]);
   });
 
   it("can be learnt: the nearest class mean gets most of the test set right, whatever the seed", async () => {
     for (let seed = 0; seed < 3; seed++) {
       const { train, test, classes } = await loadDataset("blobs", seed);
-      const means = Array.from({ length: classes }, () => new Float64Array(64));
+      const means = Array.from({ length: classes }, () => new Float64Array(784));
       train.labels.forEach((label, i) => {
-        for (let p = 0; p < 64; p++) means[label][p] += train.pixels[64 * i + p] / (train.count / classes);
+        for (let p = 0; p < 784; p++) means[label][p] += train.pixels[784 * i + p] / (train.count / classes);
       });
       let hits = 0;
       test.labels.forEach((label, i) => {
-        const distances = means.map((mean) => mean.reduce((sum, m, p) => sum + (m - test.pixels[64 * i + p]) ** 2, 0));
+        const distances = means.map((mean) => mean.reduce((sum, m, p) => sum + (m - test.pixels[784 * i + p]) ** 2, 0));
         if (distances.indexOf(Math.min(...distances)) === label) hits++;
       });
       expect(hits / test.count).toBeGreaterThan(0.95);
