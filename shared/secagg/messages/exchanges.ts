@@ -121,7 +121,9 @@ export function decodeUnmask(body: Uint8Array, count: number): UnmaskShare[] {
       const code = reader.u8();
       const kind = KINDS.find((name) => SHARE_KINDS[name] === code);
       if (kind === undefined) throw new EncodingError(`there is no share of kind ${code}`);
-      return { kind, value: reader.fixed(32) };
+      const value = reader.fixed(32);
+      if (kind === "none" && value.some((byte) => byte !== 0)) throw new EncodingError("a share of no kind");
+      return { kind, value };
     }),
   );
 }
