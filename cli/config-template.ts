@@ -19,6 +19,7 @@ export function commentedConfiguration(config: RunConfig): string {
     const value = document[section];
     const description = schemaAt(schema, [section])?.description ?? "";
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      if (lines.at(-1)?.startsWith("  ")) lines.push("");
       lines.push(`${section}: ${inline(value)}  # ${description}`);
       continue;
     }

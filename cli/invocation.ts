@@ -43,7 +43,7 @@ export interface Invocation {
 export function addGlobalFlags(program: Command): Command {
   return program
     .option("-c, --config <file>", "configuration file")
-    .option("--set <path=value>", "set one value of the configuration (repeatable)", collect, [])
+    .option("--set <path=value>", "set one value of the configuration (repeatable)", collect)
     .option("--seed <number>", "seed of the experiment; short for --set seed=N")
     .option("-o, --out <folder>", "folder that holds the runs (default: runs)")
     .option("--format <format>", `${FORMATS.join(", ")} (default: text)`)
@@ -53,7 +53,6 @@ export function addGlobalFlags(program: Command): Command {
     .option("--no-progress", "no progress on standard error")
     .option("--dry-run", "say what would be done, and do nothing")
     .option("--yes", "do not ask")
-    .version("", "-V, --version", "print the version")
     .helpOption("-h, --help", "print this");
 }
 
@@ -137,7 +136,7 @@ function assignments(given: Record<string, unknown>, env: Edge["env"]): Assignme
   return [
     ...fromEnvironment.map((text) => ({ text: text.trim(), origin: "MURMUR_SET" })),
     ...(seed === undefined ? [] : [{ text: `seed=${seed}`, origin: "MURMUR_SEED" }]),
-    ...(given.set as string[]).map((text) => ({ text, origin: "--set" })),
+    ...((given.set as string[] | undefined) ?? []).map((text) => ({ text, origin: "--set" })),
     ...(given.seed === undefined ? [] : [{ text: `seed=${String(given.seed)}`, origin: "--seed" }]),
   ];
 }
@@ -146,7 +145,7 @@ function wantsColour(flags: GlobalFlags, edge: Edge, stream: "stdout" | "stderr"
   return flags.color ?? (edge[stream].isTTY && edge.env.TERM !== "dumb");
 }
 
-function collect(value: string, earlier: string[]): string[] {
+function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, value];
 }
 

@@ -60,6 +60,13 @@ function createProgram(edge: Edge, endWith: (exitCode: number) => void): Command
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
+    .addHelpCommand(
+      new Command("help")
+        .argument("[command]")
+        .description("this, or a command's")
+        .helpOption(false)
+        .helpGroup("Help:"),
+    )
     .addHelpText("after", "\nFirst time here? `murmur run` trains on MNIST with 100 simulated devices.");
   const act: Act =
     (action) =>

@@ -34,8 +34,8 @@ export function liveView(progress: RunProgress, options: ViewOptions): string[] 
     ...roundLines(progress, options),
     ...deviceLines(progress.current, paint, columns),
     ...accuracyLines(progress, paint, columns),
-    ...trafficLines(progress, paint),
-    ...lossLines(progress, paint),
+    ...trafficLines(progress, paint, columns),
+    ...lossLines(progress, paint, columns),
     stopLine(options),
   ];
   return lines.map((line) => clipped(line, columns));
@@ -74,24 +74,19 @@ function roundLines(progress: RunProgress, { columns, paint }: ViewOptions): str
   return [`${label("rounds")}${filled} ${committed}/${total}${current}`, ...stages];
 }
 
-const COUNT_OF: Readonly<Partial<Record<Stage, keyof CurrentRound["counts"]>>> = {
-  train: "trained",
-  keys: "keyed",
-  mask: "masked",
-  unmask: "shares",
+/** The state in which an answer to a stage leaves a device, where a view can see it. */
+const REACHED: Readonly<Partial<Record<Stage, readonly DeviceState[]>>> = {
+  configure: ["training", "trained", "masked", "summed"],
+  train: ["trained", "masked", "summed"],
+  mask: ["masked", "summed"],
 };
 
-/** The nine stages in a row: those behind, the one under way with its count, those ahead. */
+/** The nine stages in a row: those behind, the one under way with how many have answered, those ahead. */
 function stageLines(current: CurrentRound, paint: Colours, columns: number): string[] {
   const at = current.stage === undefined ? -1 : STAGES.indexOf(current.stage);
   const cells = STAGES.map((stage, i) => {
     if (i > at) return paint.dim(stage);
-    if (i < at) return paint.learnt(stage);
-    const counted = COUNT_OF[stage];
-    const have = counted === undefined ? "" : ` ${current.counts[counted]}`;
-    return paint.bold(
-      `▸${stage}${have}${counted === undefined ? "" : "/"}${counted === undefined ? "" : current.expected}`,
-    );
+    return i < at ? paint.learnt(stage) : paint.bold(`▸${stage} ${answeredText(current, stage)}`);
   });
   const lines = [label("stage")];
   for (const cell of cells) {
@@ -100,6 +95,12 @@ function stageLines(current: CurrentRound, paint: Colours, columns: number): str
     else lines.push(`${label("")}${cell} `);
   }
   return lines.map((line) => line.trimEnd());
+}
+
+function answeredText({ devices, expected }: CurrentRound, stage: Stage): string {
+  const states = REACHED[stage];
+  if (states === undefined) return String(expected);
+  return `${[...devices.values()].filter((state) => states.includes(state)).length}/${expected}`;
 }
 
 const GLYPHS: Readonly<Record<DeviceState, string>> = {
@@ -142,25 +143,38 @@ function accuracyLines(progress: RunProgress, paint: Colours, columns: number): 
   return [`${label("accuracy")}${paint.bold(percentText(last?.acc).padStart(6))}  ${paint.learnt(curve)}${loss}`];
 }
 
-function trafficLines(progress: RunProgress, paint: Colours): string[] {
-  const { up, down, ms } = progress.history.at(-1) ?? { up: 0, down: 0, ms: 0 };
-  const sum = (pick: "up" | "down") => progress.history.reduce((total, point) => total + point[pick], 0);
-  const last =
-    progress.history.length === 0
-      ? ""
-      : paint.dim(`   last round ${bytesText(up)} up, ${bytesText(down)} down, ${secondsText(ms / 1000)}`);
-  return [`${label("traffic")}${bytesText(sum("up"))} up, ${bytesText(sum("down"))} down${last}`];
+function trafficLines({ history }: RunProgress, paint: Colours, columns: number): string[] {
+  const sum = (pick: "up" | "down") => history.reduce((total, point) => total + point[pick], 0);
+  const last = history.at(-1);
+  return [
+    joinFitting(columns, `${label("traffic")}${bytesText(sum("up"))} up, ${bytesText(sum("down"))} down`, [
+      last === undefined
+        ? ""
+        : paint.dim(
+            `last round ${bytesText(last.up)} up, ${bytesText(last.down)} down, ${secondsText(last.ms / 1000)}`,
+          ),
+    ]),
+  ];
 }
 
-function lossLines(progress: RunProgress, paint: Colours): string[] {
-  const drops = Object.entries(progress.drops).sort(([, a], [, b]) => b - a);
-  const lost =
-    drops.length === 0 ? paint.dim("none") : drops.map(([reason, count]) => `${countText(count)} ${reason}`).join(", ");
-  const abandoned = progress.abandoned.length;
-  const last = progress.abandoned.at(-1);
-  const note =
-    last === undefined ? "" : `   ${paint.warning(`${abandoned} abandoned`)} ${paint.dim(`(last: ${last.reason})`)}`;
-  return [`${label("lost")}${lost}${note}`];
+function lossLines({ drops, abandoned }: RunProgress, paint: Colours, columns: number): string[] {
+  const reasons = Object.entries(drops).sort(([, a], [, b]) => b - a);
+  const lost = reasons.map(([reason, count]) => `${countText(count)} ${reason}`).join(", ");
+  const last = abandoned.at(-1);
+  return [
+    joinFitting(columns, `${label("lost")}${lost === "" ? paint.dim("none") : lost}`, [
+      last === undefined ? "" : paint.warning(`${abandoned.length} abandoned`),
+      last === undefined ? "" : paint.dim(`(last: ${last.reason})`),
+    ]),
+  ];
+}
+
+/** What is said first, and of the rest what there is room for. */
+function joinFitting(columns: number, first: string, rest: readonly string[]): string {
+  return rest.reduce((line, part) => {
+    const joined = part === "" ? line : `${line}  ${part}`;
+    return visibleLength(joined) <= columns ? joined : line;
+  }, first);
 }
 
 function stopLine({ stop, paint }: ViewOptions): string {

@@ -4,7 +4,7 @@ import { countText } from "./figures.ts";
 /** What is learnt and by whom, for a headline. */
 export function headlineParts(summary: RunSummary, seed: number | undefined): string[] {
   return [
-    `${summary.dataset} ${summary.partition}`,
+    `${summary.dataset}, ${summary.partition}`,
     `${summary.model} (${countText(summary.parameters)} parameters)`,
     `${countText(summary.devices)} devices`,
     `cohort ${summary.cohort} of ${summary.invited} invited`,

@@ -57,8 +57,10 @@ function describe(issue: z.core.$ZodIssue, document: unknown): ConfigProblem[] {
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map((key) => ({ path: [...path, key].join("."), message: unknownKey(path, key, document) }));
-    case "invalid_type":
-      return [{ path: at, message: `expected ${EXPECTED[issue.expected] ?? issue.expected}, got ${show(given)}` }];
+    case "invalid_type": {
+      const wanted = schemaAt(runConfigJsonSchema(), path)?.type === "integer" ? "int" : issue.expected;
+      return [{ path: at, message: `expected ${EXPECTED[wanted] ?? wanted}, got ${show(given)}` }];
+    }
     case "too_small":
       return [
         {

@@ -25,7 +25,9 @@ const partition = z.discriminatedUnion(
 
 const task = z.strictObject({
   dataset: z.enum(["mnist", "blobs"]).default("mnist").meta({ description: "mnist, or blobs: a tiny synthetic set" }),
-  partition: partition.prefault({ kind: "iid" }).meta({ description: "how the training set is dealt to devices" }),
+  partition: partition
+    .prefault({ kind: "iid" })
+    .meta({ description: "iid, { kind: shards, perDevice: 2 } or { kind: dirichlet, alpha: 0.5 }" }),
   model: z
     .enum(["softmax", "2nn", "cnn"])
     .default("2nn")
