@@ -129,18 +129,19 @@ function sealBoxes(
   const { provider, agreement } = options;
   const { sid, graph, index, entries } = session;
   const neighbours = graph.neighbours(index);
-  const slots = neighbours.map((holder) => graph.slot(index, holder));
-  const seedShares = splitSecret(seed, graph.threshold, slots, provider.random);
-  const maskShares = splitSecret(maskSecret, graph.threshold, slots, provider.random);
+  const seedShares = splitSecret(seed, graph.threshold, neighbours.length, provider.random);
+  const maskShares = splitSecret(maskSecret, graph.threshold, neighbours.length, provider.random);
   const boxes = new Uint8Array(neighbours.length * BOX_BYTES);
   const plaintext = new Uint8Array(64);
   for (const [i, holder] of neighbours.entries()) {
     const secret = state.channel.agree(entries[holder].channelKey);
     const key = channelKey(provider, { sid, bits: agreement.bits }, secret, index, holder);
-    plaintext.set(seedShares[i], 0);
-    plaintext.set(maskShares[i], 32);
-    boxes.set(provider.seal(key, BOX_NONCE, plaintext, boxContext(sid, index, holder, slots[i])), i * BOX_BYTES);
-    for (const bytes of [secret, key, seedShares[i], maskShares[i]]) bytes.fill(0);
+    // The neighbours' slots are 1 … k in their ascending order, as the shares are.
+    const slot = graph.slot(index, holder);
+    plaintext.set(seedShares[slot - 1].value, 0);
+    plaintext.set(maskShares[slot - 1].value, 32);
+    boxes.set(provider.seal(key, BOX_NONCE, plaintext, boxContext(sid, index, holder, slot)), i * BOX_BYTES);
+    for (const bytes of [secret, key, seedShares[slot - 1].value, maskShares[slot - 1].value]) bytes.fill(0);
   }
   plaintext.fill(0);
   return boxes;

@@ -1,9 +1,12 @@
 import { FRAME_TYPES } from "../../shared/protocol/frame.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { confirmedMessage } from "../../shared/secagg/key-schedule.ts";
-import { decodeSignature, encodeAcks } from "../../shared/secagg/messages/exchanges.ts";
+import { type AcksMessage, decodeSignature, encodeAcks } from "../../shared/secagg/messages/exchanges.ts";
 import type { RingAccumulator } from "../../shared/secagg/ring-accumulator.ts";
+import { withoutEnoughHolders } from "./minimum.ts";
 import {
   DeviceFault,
+  type Outgoing,
   outgoing,
   type Roster,
   rosterIndex,
@@ -33,22 +36,33 @@ export function collectConfirmations(context: StageContext, roster: ClosedRoster
   const confirmed = new Map<number, Uint8Array>();
   const message = confirmedMessage(sid, bitmap);
 
-  function close(): Transition {
-    const need = graph.threshold + 1;
-    if (confirmed.size < need) {
-      sum.dispose();
-      const detail = `${confirmed.size} survivors confirmed the list, ${need} are needed`;
-      return { kind: "abandoned", reason: "below-quorum", have: confirmed.size, need, detail };
-    }
-    const asked = [...confirmed.keys()].filter((index) => context.isPresent(devices[index]));
-    const send = asked.map((index) => {
-      const confirmations = graph.neighbours(index).flatMap((neighbour) => {
-        const signature = confirmed.get(neighbour);
-        return signature === undefined ? [] : [{ index: neighbour, signature }];
-      });
-      return outgoing(context, devices[index], FRAME_TYPES.acks, sid, encodeAcks({ confirmations }));
+  function confirmationsFor(index: number): AcksMessage["confirmations"] {
+    return graph.neighbours(index).flatMap((neighbour) => {
+      const signature = confirmed.get(neighbour);
+      return signature === undefined ? [] : [{ index: neighbour, signature }];
     });
-    return { kind: "next", stage: collectUnmasking(context, roster, asked), send };
+  }
+
+  function close(): Transition {
+    const asked = new Set<number>();
+    const isolated: DeviceId[] = [];
+    const send: Outgoing[] = [];
+    for (const index of confirmed.keys()) {
+      if (!context.isPresent(devices[index])) continue;
+      const confirmations = confirmationsFor(index);
+      if (confirmations.length < graph.threshold) {
+        isolated.push(devices[index]);
+        continue;
+      }
+      asked.add(index);
+      send.push(outgoing(context, devices[index], FRAME_TYPES.acks, sid, encodeAcks({ confirmations })));
+    }
+    const short = withoutEnoughHolders(roster, asked);
+    if (short !== undefined) {
+      sum.dispose();
+      return { kind: "abandoned", ...short };
+    }
+    return { kind: "next", stage: collectUnmasking(context, roster, [...asked]), send, isolated };
   }
 
   return {

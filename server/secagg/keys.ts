@@ -1,4 +1,4 @@
-import { compareBytes, equalBytes } from "../../shared/crypto/bytes.ts";
+import { compareBytes, equalBytes, toHex } from "../../shared/crypto/bytes.ts";
 import { FRAME_TYPES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { advertisedMessage, rosterHash, sessionId } from "../../shared/secagg/key-schedule.ts";
@@ -14,8 +14,11 @@ export function collectKeys(context: StageContext): ServerStage {
   const { provider, agreement, authority, nowSeconds, invited, quorum } = context.options;
   const waitingFor = new Set(invited);
   const entries = new Map<DeviceId, RosterEntry>();
+  const taken = new Set<string>();
   const certificates =
-    authority === undefined ? undefined : createCertificateCache(provider, authority, agreement.population);
+    authority === undefined
+      ? undefined
+      : (context.options.certificates ?? createCertificateCache(provider, authority, agreement.population));
 
   function checkEntry(entry: RosterEntry): void {
     const { idPk, channelKey, maskKey, signature } = entry;
@@ -23,9 +26,8 @@ export function collectKeys(context: StageContext): ServerStage {
       throw new DeviceFault("bad-key", "a key is not canonical or of low order");
     }
     if (equalBytes(channelKey, maskKey)) throw new DeviceFault("bad-key", "one key for channels and masks");
-    for (const other of entries.values()) {
-      if (equalBytes(idPk, other.idPk)) throw new DeviceFault("bad-key", "its identity is in the roster already");
-      if (sharesAKey(entry, other)) throw new DeviceFault("bad-key", "one of its keys is in the roster already");
+    for (const key of publicKeys(entry)) {
+      if (taken.has(key)) throw new DeviceFault("bad-key", "its identity or one of its keys is in the roster already");
     }
     if (certificates !== undefined && !certificates.holds(idPk, entry.certificate, nowSeconds)) {
       throw new DeviceFault("bad-signature", "its certificate does not verify or has expired");
@@ -36,7 +38,7 @@ export function collectKeys(context: StageContext): ServerStage {
   }
 
   function close(): Transition {
-    const need = Math.max(quorum, agreement.floors.minCohort);
+    const need = Math.max(quorum, agreement.floors.minCohort, agreement.minSurvivors);
     if (entries.size < need) {
       const detail = `${entries.size} devices advertised their keys, ${need} are needed`;
       return { kind: "abandoned", reason: "below-quorum", have: entries.size, need, detail };
@@ -80,15 +82,20 @@ export function collectKeys(context: StageContext): ServerStage {
       checkEntry(entry);
       waitingFor.delete(device);
       entries.set(device, entry);
+      for (const key of publicKeys(entry)) taken.add(key);
     },
     leave(device) {
       waitingFor.delete(device);
+      const entry = entries.get(device);
+      if (entry === undefined) return;
       entries.delete(device);
+      for (const key of publicKeys(entry)) taken.delete(key);
     },
     close,
   };
 }
 
-function sharesAKey(a: RosterEntry, b: RosterEntry): boolean {
-  return [a.channelKey, a.maskKey].some((key) => equalBytes(key, b.channelKey) || equalBytes(key, b.maskKey));
+/** What no two devices may have in common. */
+function publicKeys({ idPk, channelKey, maskKey }: RosterEntry): string[] {
+  return [`id ${toHex(idPk)}`, toHex(channelKey), toHex(maskKey)];
 }

@@ -16,6 +16,7 @@ import {
   type SecAggResult,
   type ServerSecAggOptions,
   type ServerStage,
+  type StageContext,
   type SuspectPair,
   type Transition,
 } from "./stage.ts";
@@ -69,15 +70,25 @@ type State =
 const NOBODY: ReadonlySet<DeviceId> = new Set();
 const NOTHING: SecAggEffects = { send: [], dropped: [] };
 
+/** @throws {Error} at `active-server` without the authority's key: no claim could be made then. */
 export function createServerSecAgg(options: ServerSecAggOptions): ServerSecAgg {
+  if (options.agreement.level === "active-server" && options.authority === undefined) {
+    throw new Error("protection from an active coordinator needs the enrolment authority's key");
+  }
+  return runStages(options, collectKeys);
+}
+
+/** Runs a session from its first stage on. */
+export function runStages(options: ServerSecAggOptions, open: (context: StageContext) => ServerStage): ServerSecAgg {
   const { provider, agreement } = options;
+  const invited = new Set(options.invited);
   const context = contextHash(provider, agreement);
   const gone = new Set<DeviceId>();
   const suspects: SuspectPair[] = [];
   let parameters: AgreedParameters | undefined;
   let state: State = {
     kind: "collecting",
-    stage: collectKeys({
+    stage: open({
       options,
       context,
       isPresent: (device) => !gone.has(device),
@@ -114,20 +125,29 @@ export function createServerSecAgg(options: ServerSecAggOptions): ServerSecAgg {
     return NOTHING;
   }
 
-  function enter(transition: Transition): readonly Outgoing[] {
+  function enter(transition: Transition): SecAggEffects {
     switch (transition.kind) {
-      case "next":
+      case "next": {
         state = { kind: "collecting", stage: transition.stage };
-        return transition.send;
+        const isolated = transition.isolated ?? [];
+        for (const device of isolated) gone.add(device);
+        const detail = "too few of its neighbours are left";
+        return { send: transition.send, dropped: isolated.map((device) => ({ device, reason: "isolated", detail })) };
+      }
       case "done":
         state = { kind: "done", result: transition.result };
-        return transition.send;
+        return { send: transition.send, dropped: [] };
       case "abandoned": {
         const { kind: _, ...why } = transition;
         state = { kind: "abandoned", why };
-        return [];
+        return NOTHING;
       }
     }
+  }
+
+  /** Frames of strangers, of devices that are out, or after the end are discarded unread. */
+  function isHeard(device: DeviceId): boolean {
+    return state.kind === "collecting" && invited.has(device) && !gone.has(device);
   }
 
   return {
@@ -150,8 +170,7 @@ export function createServerSecAgg(options: ServerSecAggOptions): ServerSecAgg {
       return suspects;
     },
     receive(device, frame) {
-      // What comes from a device that is out, or after the end, is discarded unread.
-      if (state.kind !== "collecting" || gone.has(device)) return NOTHING;
+      if (state.kind !== "collecting" || !isHeard(device)) return NOTHING;
       try {
         return receive(state.stage, device, frame);
       } catch (error) {
@@ -161,7 +180,7 @@ export function createServerSecAgg(options: ServerSecAggOptions): ServerSecAgg {
       }
     },
     leave(device, reason, detail) {
-      if (state.kind !== "collecting" || gone.has(device)) return NOTHING;
+      if (state.kind !== "collecting" || !isHeard(device)) return NOTHING;
       return drop(state.stage, device, reason, detail);
     },
     closeStage() {
@@ -169,7 +188,8 @@ export function createServerSecAgg(options: ServerSecAggOptions): ServerSecAgg {
       const { stage } = state;
       const dropped: Dropped[] = [];
       for (const device of [...stage.waitingFor]) dropped.push(...drop(stage, device, "deadline").dropped);
-      return { dropped, send: enter(stage.close()) };
+      const closing = enter(stage.close());
+      return { dropped: [...dropped, ...closing.dropped], send: closing.send };
     },
   };
 }

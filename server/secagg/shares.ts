@@ -10,6 +10,7 @@ import {
   type SharesMessage,
 } from "../../shared/secagg/messages/exchanges.ts";
 import { collectMasked } from "./mask.ts";
+import { isolatedDevices, leastDevices } from "./minimum.ts";
 import {
   DeviceFault,
   outgoing,
@@ -39,7 +40,9 @@ export function collectShares(context: StageContext, roster: Roster): ServerStag
   }
 
   function close(): Transition {
-    const need = Math.max(agreement.floors.minCohort, graph.threshold + 1);
+    const isolated = isolatedDevices(roster, shared.keys());
+    for (const index of isolated) shared.delete(index);
+    const need = leastDevices(agreement, roster.parameters);
     if (shared.size < need) {
       const detail = `${shared.size} devices shared their secrets, ${need} are needed`;
       return { kind: "abandoned", reason: "below-quorum", have: shared.size, need, detail };
@@ -50,7 +53,12 @@ export function collectShares(context: StageContext, roster: Roster): ServerStag
       const body = encodeSharesForward({ sharing, boxes: boxesFor(index) });
       return outgoing(context, devices[index], FRAME_TYPES.sharesForward, sid, body);
     });
-    return { kind: "next", stage: collectMasked(context, roster, commitments), send };
+    return {
+      kind: "next",
+      stage: collectMasked(context, roster, commitments),
+      send,
+      isolated: isolated.map((index) => devices[index]),
+    };
   }
 
   return {

@@ -6,12 +6,15 @@ import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
 import type { SharingGraph } from "../../shared/secagg/graph.ts";
 import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
 import type { RosterEntry } from "../../shared/secagg/messages/roster-entry.ts";
+import type { CertificateCache } from "./certificate-cache.ts";
 
 export interface ServerSecAggOptions {
   readonly provider: CryptoProvider;
   readonly agreement: SecAggAgreement;
   /** The pinned enrolment authority's Ed25519 key, at `active-server`. */
   readonly authority?: Uint8Array;
+  /** Certificates that were verified in earlier rounds; without it each session verifies them anew. */
+  readonly certificates?: CertificateCache;
   /** For the certificates' expiry. */
   readonly nowSeconds: number;
   readonly invited: readonly DeviceId[];
@@ -38,7 +41,13 @@ export interface ServerStage {
 }
 
 export type Transition =
-  | { readonly kind: "next"; readonly stage: ServerStage; readonly send: readonly Outgoing[] }
+  | {
+      readonly kind: "next";
+      readonly stage: ServerStage;
+      readonly send: readonly Outgoing[];
+      /** Devices that answered and cannot go on all the same: too few of their neighbours are left. */
+      readonly isolated?: readonly DeviceId[];
+    }
   | { readonly kind: "done"; readonly result: SecAggResult; readonly send: readonly Outgoing[] }
   | ({ readonly kind: "abandoned" } & SecAggAbandoned);
 

@@ -1,12 +1,13 @@
 import { equalBytes } from "../../shared/crypto/bytes.ts";
 import { FRAME_TYPES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
-import { correctShares } from "../../shared/secagg/error-correction.ts";
+import { decodeShares } from "../../shared/secagg/error-correction.ts";
 import { pairMaskKey, resultHash, seedCommitment, selfMaskKey } from "../../shared/secagg/key-schedule.ts";
 import { addMask, pairMaskSign } from "../../shared/secagg/masks.ts";
 import { decodeUnmask, encodeDone, type ShareKind } from "../../shared/secagg/messages/exchanges.ts";
-import type { Share } from "../../shared/secagg/secret-sharing.ts";
+import { createWeightCache, type Share } from "../../shared/secagg/secret-sharing.ts";
 import type { ClosedRoster } from "./confirm.ts";
+import { secretOwners } from "./minimum.ts";
 import {
   DeviceFault,
   outgoing,
@@ -36,6 +37,7 @@ export function collectUnmasking(context: StageContext, roster: ClosedRoster, as
   const { graph, devices, entries, sid, commitments, survivors, sum } = roster;
   const binding = { sid, bits: agreement.bits };
   const waitingFor = new Set(asked.map((index) => devices[index]));
+  const weights = createWeightCache();
   /** By owner, what its neighbours gave. */
   const given = new Map<number, Share[]>();
 
@@ -43,17 +45,8 @@ export function collectUnmasking(context: StageContext, roster: ClosedRoster, as
     return graph.neighbours(index).filter((neighbour) => commitments.has(neighbour));
   }
 
-  function dropped(): number[] {
-    return [...commitments.keys()].filter((index) => !survivors.has(index));
-  }
-
-  /** A dropped device's key is needed only where a survivor's upload holds a mask with it. */
   function secrets(): Secret[] {
-    const needed = dropped().filter((index) => graph.neighbours(index).some((neighbour) => survivors.has(neighbour)));
-    return [
-      ...[...survivors].map((owner): Secret => ({ owner, kind: "seed" })),
-      ...needed.map((owner): Secret => ({ owner, kind: "maskKey" })),
-    ];
+    return secretOwners(roster).map((owner) => ({ owner, kind: survivors.has(owner) ? "seed" : "maskKey" }));
   }
 
   function isGenuine({ owner, kind }: Secret, secret: Uint8Array): boolean {
@@ -70,16 +63,16 @@ export function collectUnmasking(context: StageContext, roster: ClosedRoster, as
       const detail = `${shares.length} shares of a secret of ${dealer} came back, ${need} are needed`;
       return { reason: "too-few-shares", have: shares.length, need, detail };
     }
-    const corrected = correctShares(shares, need);
+    const decoded = decodeShares(shares, need, weights);
     const holders = (slots: readonly number[]) =>
       slots.map((slot) => devices[graph.neighbours(wanted.owner)[slot - 1]]);
-    if (corrected === undefined || !isGenuine(wanted, corrected.secret)) {
+    if (!decoded.ok || !isGenuine(wanted, decoded.secret)) {
       const suspects = holders(shares.map(({ slot }) => slot)).join(", ");
       const detail = `shares of a secret of ${dealer} are wrong beyond correction: it, or some of ${suspects}`;
       return { reason: "bad-shares", have: shares.length, need, detail };
     }
-    for (const holder of holders(corrected.wrongSlots)) context.suspect({ dealer, holder });
-    return { secret: corrected.secret };
+    for (const holder of holders(decoded.wrong)) context.suspect({ dealer, holder });
+    return { secret: decoded.secret };
   }
 
   function removeMasks(secret: Secret, value: Uint8Array): void {
