@@ -49,7 +49,7 @@ export function explanations(): Explanation[] {
 
 /** The process's exit codes: its own below 126, a signal's as the shell has it. */
 export const EXIT_CODES: Readonly<Record<string, string>> = {
-  "0": "Done.",
+  "0": "Done, and everything that was asked for was met.",
   "1": "An unexpected error: a bug.",
   "2": "The command line is not understood, or names something that is not there.",
   "3": "The configuration is invalid.",
@@ -87,6 +87,7 @@ const DROP_TEXTS = {
   "bad-key": "Its public key is not canonical, of low order, or already in the roster.",
   late: "Its answer came after the stage had closed, and was discarded unread.",
   oversize: "It sent more bytes than the round allows.",
+  isolated: "Too few of its neighbours in the sharing graph were left for it to go on.",
   "over-selected": "The round had its goal already (`round.closeAt: goal`).",
 } satisfies Record<DropReason, string>;
 

@@ -24,8 +24,10 @@ export function parseParameterQuery(value: unknown, where: string): ParameterQue
   const field = issue.path.join(".");
   const given = (value as Record<string, unknown> | null)?.[field];
   const message =
-    field === "" ? "expected an object with a cohort" : `${issue.message}, got ${JSON.stringify(given) ?? "nothing"}`;
-  throw new MurmurError("usage", `${where}${field}: ${message}.`, {
+    field === ""
+      ? "expected an object with a cohort"
+      : `${field}: ${issue.message}, got ${JSON.stringify(given) ?? "nothing"}`;
+  throw new MurmurError("usage", `${where}${message}.`, {
     hint: 'A question is {"cohort": 100, "corrupted": 0.05, "dropout": 0.1, "adversary": "semi-malicious", "rule": "finder"}.',
   });
 }
