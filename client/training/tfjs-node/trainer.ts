@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
 import { activeBackend } from "../../../shared/learning/models/backend-scope.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
@@ -16,18 +17,15 @@ const BACKEND = "tensorflow";
  */
 export async function createTfjsNodeTrainer(definition: ModelDefinition): Promise<Trainer> {
   const previous = activeBackend();
+  const install = `Install it with \`npm install ${PACKAGE}@4.22.0\` (Node 22 or older; its install step downloads a native library), or use the engine \`onnx\`.`;
+  if (!isInstalled()) {
+    throw new MurmurError("engine-unavailable", `${PACKAGE} is not installed.`, { hint: install });
+  }
   try {
     await import(PACKAGE);
   } catch (cause) {
-    const missing = cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND";
-    throw new MurmurError(
-      "engine-unavailable",
-      missing ? `${PACKAGE} is not installed.` : `${PACKAGE} is installed and does not load on ${process.version}.`,
-      {
-        hint: `Install it with \`npm install ${PACKAGE}@4.22.0\` (Node 22 or older; its install step downloads a native library), or use the engine \`onnx\`.`,
-        cause,
-      },
-    );
+    const message = `${PACKAGE} is installed and does not load on ${process.version}.`;
+    throw new MurmurError("engine-unavailable", message, { hint: install, cause });
   }
   if (tf.engine().findBackendFactory(BACKEND) === null) {
     throw new MurmurError("engine-unavailable", `${PACKAGE} brought a tfjs-core of its own.`, {
@@ -37,4 +35,13 @@ export async function createTfjsNodeTrainer(definition: ModelDefinition): Promis
   // Loading it makes its backend the active one.
   await tf.setBackend(previous);
   return createTfjsTrainer(definition, { backend: BACKEND, engine: "tfjs-node" });
+}
+
+function isInstalled(): boolean {
+  try {
+    createRequire(import.meta.url).resolve(PACKAGE);
+    return true;
+  } catch {
+    return false;
+  }
 }

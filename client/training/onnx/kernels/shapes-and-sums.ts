@@ -74,7 +74,7 @@ export const SHAPES_AND_SUMS: KernelTable = {
 
 function reduction(op: string): KernelLowering {
   const plan = (shape: readonly number[], attributes: Readonly<Record<string, unknown>>) => {
-    const axes = backendAxes(attributes.axis, shape);
+    const axes = reducedAxes(attributes.axis ?? attributes.reductionIndices, shape);
     const keep = attributes.keepDims === true;
     const [reduced] = backend_util.computeOutAndReduceShapes([...shape], axes);
     return { axes, keep, shape: keep ? shape.map((length, i) => (axes.includes(i) ? 1 : length)) : reduced };
@@ -95,7 +95,8 @@ function reduction(op: string): KernelLowering {
   };
 }
 
-function backendAxes(axis: unknown, shape: readonly number[]): number[] {
+/** All axes where none are named. Max calls them reductionIndices, Sum and Mean axis. */
+function reducedAxes(axis: unknown, shape: readonly number[]): number[] {
   if (axis === undefined || axis === null) return shape.map((_, i) => i);
   const axes = Array.isArray(axis) ? (axis as number[]) : [Number(axis)];
   return axes.map((a) => (a < 0 ? a + shape.length : a));
