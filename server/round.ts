@@ -96,6 +96,8 @@ type State =
       readonly stage: "configure" | "train";
       readonly expected: Set<DeviceId>;
       readonly answered: Set<DeviceId>;
+      /** Devices that have trained while others were still being configured. */
+      readonly early: Set<DeviceId>;
     }
   | { readonly kind: "exchanging"; readonly session: ServerSecAgg }
   | { readonly kind: "done"; readonly result: RoundResult }
@@ -148,7 +150,7 @@ export function createRound(plan: RoundPlan): Round {
   }
 
   function gather(now: number, at: "configure" | "train", expected: Iterable<DeviceId>): void {
-    state = { kind: "gathering", stage: at, expected: new Set(expected), answered: new Set() };
+    state = { kind: "gathering", stage: at, expected: new Set(expected), answered: new Set(), early: new Set() };
     deadline = now + plan.deadlines[at];
     facts.push({ kind: "stage", stage: at, expected: state.expected.size });
   }
@@ -214,6 +216,7 @@ export function createRound(plan: RoundPlan): Round {
     }
     if (gathering.stage === "configure") {
       gather(now, "train", gathering.answered);
+      if (state.kind === "gathering") for (const device of gathering.early) answer(state, device);
       return;
     }
     const trained = [...gathering.answered];
@@ -233,17 +236,19 @@ export function createRound(plan: RoundPlan): Round {
   function lose(gathering: GatheringState, device: DeviceId, reason: DropReason, detail?: string): void {
     gathering.expected.delete(device);
     gathering.answered.delete(device);
+    gathering.early.delete(device);
     drop(device, gathering.stage, reason, detail);
   }
 
   function receiveGathering(gathering: GatheringState, device: DeviceId, frame: Uint8Array): void {
-    const fault = faultOf(gathering, device, frame);
-    if (fault === undefined) answer(gathering, device);
-    else lose(gathering, device, fault.reason, fault.detail);
+    const read = readGathering(gathering, device, frame);
+    if (read === "answer") answer(gathering, device);
+    else if (read === "early") gathering.early.add(device);
+    else lose(gathering, device, read.reason, read.detail);
   }
 
-  /** What is wrong with a message before the exchanges, or undefined for the answer that is waited for. */
-  function faultOf(gathering: GatheringState, device: DeviceId, frame: Uint8Array): Fault | undefined {
+  /** What a message before the exchanges is: the answer that is waited for, the next one already, or a fault. */
+  function readGathering(gathering: GatheringState, device: DeviceId, frame: Uint8Array): "answer" | "early" | Fault {
     let decoded: ReturnType<typeof decodeFrame>;
     try {
       decoded = decodeFrame(frame);
@@ -260,12 +265,14 @@ export function createRound(plan: RoundPlan): Round {
       if (code === undefined) return { reason: "malformed", detail: "an unknown code" };
       return { reason: dropReasonFor(code), detail: code };
     }
-    const wanted = gathering.stage === "configure" ? FRAME_TYPES.accept : FRAME_TYPES.trained;
+    const { stage: at, expected, answered, early } = gathering;
+    const isTrained = header.type === FRAME_TYPES.trained && body.length === 0;
+    if (at === "configure" && isTrained && answered.has(device) && !early.has(device)) return "early";
+    const wanted = at === "configure" ? FRAME_TYPES.accept : FRAME_TYPES.trained;
     if (header.type !== wanted || body.length !== 0) {
-      return { reason: "malformed", detail: `message type ${header.type} during ${gathering.stage}` };
+      return { reason: "malformed", detail: `message type ${header.type} during ${at}` };
     }
-    if (!gathering.expected.has(device)) return { reason: "duplicate", detail: "it had answered already" };
-    return undefined;
+    return expected.has(device) ? "answer" : { reason: "duplicate", detail: "it had answered already" };
   }
 
   return {

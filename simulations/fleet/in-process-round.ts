@@ -24,6 +24,12 @@ export interface InProcessRoundOptions {
   readonly startsAt: number;
 }
 
+/** Training waits until every message is delivered, as it takes far longer than any of them. */
+interface TrainingJob {
+  readonly id: DeviceId;
+  readonly request: TrainingRequest;
+}
+
 export interface InProcessTraffic {
   /** Application bytes, all frames, over all devices. */
   readonly bytesUp: number;
@@ -41,6 +47,7 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
   const spokenTo = new Set<DeviceId>();
   const toDevices: { to: DeviceId; frame: Uint8Array }[] = [];
   const toCoordinator: ({ from: DeviceId; frame: Uint8Array } | { from: DeviceId; closed: true })[] = [];
+  const toTrain: TrainingJob[] = [];
   let now = options.startsAt;
   let bytesUp = 0;
   let bytesDown = 0;
@@ -66,7 +73,7 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     }
   }
 
-  async function deliverToDevice(id: DeviceId, frame: Uint8Array): Promise<void> {
+  function deliverToDevice(id: DeviceId, frame: Uint8Array): void {
     if (gone.has(id)) return;
     const device = options.device(id);
     spokenTo.add(id);
@@ -79,8 +86,12 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
       vanish(id, vanishing);
       return;
     }
+    toTrain.push({ id, request: effects.train });
+  }
+
+  async function trainNext({ id, request }: TrainingJob): Promise<void> {
     await options.breathe();
-    if (!options.stopped()) takeDevice(id, await train(id, device, effects.train));
+    if (!gone.has(id) && !options.stopped()) takeDevice(id, await train(id, options.device(id), request));
   }
 
   async function train(id: DeviceId, device: Device, request: TrainingRequest): Promise<DeviceEffects> {
@@ -117,7 +128,13 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     }
     const down = toDevices.shift();
     if (down !== undefined) {
-      await deliverToDevice(down.to, down.frame);
+      deliverToDevice(down.to, down.frame);
+      continue;
+    }
+    // Configuring takes no time beside training: who has not accepted by now will not.
+    const job = round.stage === "configure" ? undefined : toTrain.shift();
+    if (job !== undefined) {
+      await trainNext(job);
       continue;
     }
     if (round.deadline === undefined) throw new Error(`the round waits in ${round.stage} without a deadline`);
