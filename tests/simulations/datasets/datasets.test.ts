@@ -87,7 +87,7 @@ describe("gathering", () => {
 describe("blobs", () => {
   it("comes out of the seed alone", async () => {
     const once = await loadDataset("blobs", 1);
-    expect(await loadDataset("blobs", 1)).toEqual(once);
+    expect((await loadDataset("blobs", 1)).sha256).toBe(once.sha256);
     expect((await loadDataset("blobs", 2)).sha256).not.toBe(once.sha256);
     expect([once.train.count, once.test.count, once.inputShape]).toEqual([2000, 500, [28, 28, 1]]);
   });
