@@ -36,6 +36,7 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
   };
   // Traced now, so that a model that cannot be is known before training starts.
   const { manifest } = stepTrace(1);
+  traceEvaluation(definition, 1);
   const sessions = sessionCache<StepSession>(KEPT_SESSIONS);
 
   async function openSteps(batch: number, steps: number): Promise<StepSession> {

@@ -24,8 +24,8 @@ export function parameterManifestFor(definition: ModelDefinition): ParameterMani
 }
 
 /**
- * Initial parameters, drawn in the order of the manifest by the initialisers that the layers declare (tf.layers'
- * default: Glorot uniform for kernels, zero for biases), from this stream and not from tf.layers' own generator.
+ * Initial parameters, drawn in the order of the manifest by the initialisers that the layers declare (the
+ * zoo's: Glorot uniform for kernels, zero for biases), from this stream and not from tf.layers' own generator.
  *
  * @throws when a layer declares an initialiser that is not one of zeros, ones, constant and the variance-scaling family.
  */

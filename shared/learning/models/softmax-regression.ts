@@ -7,5 +7,8 @@ export const softmaxRegression: ModelDefinition = {
   inputShape: [784],
   classes: 10,
   loss: "softmaxCrossEntropy",
-  createModel: (tf) => tf.sequential({ layers: [tf.layers.dense({ name: "logits", units: 10, inputShape: [784] })] }),
+  createModel: (tf) =>
+    tf.sequential({
+      layers: [tf.layers.dense({ name: "logits", units: 10, kernelInitializer: "glorotUniform", inputShape: [784] })],
+    }),
 };

@@ -81,8 +81,6 @@ export function activate(name: unknown, value: Value, { graph }: LoweringContext
   }
 }
 
-export const FUSED_ACTIVATIONS: readonly unknown[] = [undefined, null, "linear", "relu", "sigmoid"];
-
 function unary(op: string): KernelLowering {
   return {
     infer: sameAs("x"),

@@ -54,7 +54,7 @@ describe("initial parameters", () => {
   });
 
   it("are Glorot uniform for kernels, ±√(6 / (fan in + fan out)), and zero for biases", () => {
-    const parameters = draw(dense({}));
+    const parameters = draw(dense({ kernelInitializer: "glorotUniform" }));
     const kernel = parameters.subarray(0, 30_000);
     const limit = Math.sqrt(6 / 400);
     expect(Math.max(...kernel)).toBeLessThanOrEqual(Math.fround(limit));
