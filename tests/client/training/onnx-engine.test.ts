@@ -76,9 +76,9 @@ describe("layers of tf.layers, each against tfjs", () => {
       ],
     ],
     [
-      "tiling pools of 3 × 5",
+      "tiling pools of 3 × 2",
       (l) => [
-        l.conv2d({ filters: 3, kernelSize: 2, activation: "relu" }),
+        l.conv2d({ filters: 3, kernelSize: [3, 2], activation: "relu" }),
         l.maxPooling2d({ poolSize: [3, 2] }),
         l.flatten(),
       ],
@@ -163,6 +163,38 @@ describe("max-pooling with ties", () => {
     const p0 = Math.exp(0.1 * pooled) / (Math.exp(0.1 * pooled) + 2);
     expect(parameters[1]).toBeCloseTo(-pooled * 0.1 * p0, 5);
     await trainer.dispose();
+  });
+});
+
+describe("max-pooling of different pixels with equal values", () => {
+  it.each([
+    ["tiling", { poolSize: 2, strides: 2 }],
+    ["overlapping", { poolSize: 2, strides: 1 }],
+    ["padded", { poolSize: 3, strides: 2, padding: "same" as const }],
+  ])("%s windows choose the pixel that tfjs chooses, the first in row-major order", async (_, pool) => {
+    // Channels a and 1 − a, both of weight one: all pixels give one, and the filter's gradient tells which was chosen.
+    const inputShape = [4, 4, 2];
+    const definition = sequentialModel(inputShape, (l) => [
+      l.conv2d({ name: "conv", filters: 1, kernelSize: 1, useBias: false, inputShape }),
+      l.maxPooling2d(pool),
+      l.flatten(),
+      l.dense({ name: "logits", units: 3, useBias: false }),
+    ]);
+    const start = startingPoint(definition);
+    start.set([1, 1]);
+    const inputs = Float32Array.from({ length: 32 }, (_, i) => {
+      const a = ((7 * (i >> 1)) % 16) / 16;
+      return i % 2 === 0 ? a : 1 - a;
+    });
+    const examples = { inputs, labels: Int32Array.of(2), inputShape, count: 1 };
+    const updates = [];
+    for (const create of [createOnnxTrainer, createTfjsTrainer]) {
+      const trainer = await create(definition);
+      const task = { epochs: 1, batchSize: 1, learningRate: 1 };
+      updates.push((await trainer.train(start, examples, task, seededRandom(1, "order"))).parameters);
+      await trainer.dispose();
+    }
+    expect(updateDistance(start, updates[0], updates[1])).toBeLessThanOrEqual(1e-5);
   });
 });
 
