@@ -1,7 +1,7 @@
 import { divide, multiply } from "./galois-field.ts";
 import {
   createWeightCache,
-  evaluateShares,
+  interpolateShares,
   requireShares,
   SECRET_LENGTH,
   type Share,
@@ -28,9 +28,10 @@ export type DecodedShares =
  * are not in the list; they are erasures, and cost one unit of m - t where a wrong share costs two.
  *
  * A holder may lie in some bytes only, so each position is decoded on its own; when different holders lie in different
- * positions, more than e of them are found in all. Within the bound the answer is the secret that was shared. Past it,
- * the answer is either a failure or another secret: e wrong shares fewer, and that one would have been the truth. So
- * the caller checks the secret against the public key or the commitment it belongs to, and abandons on a mismatch.
+ * positions, more than e of them are found in all. Within the bound the answer is the secret that was shared. Past it
+ * the answer is a failure, or the secret of another polynomial that happens, or was made, to lie nearer to what came;
+ * nothing in the shares can tell. So the caller checks the secret against the public key or the commitment that it
+ * belongs to, and abandons on a mismatch.
  *
  * When all shares agree this costs one linear combination for the secret and one for each share past the first t.
  *
@@ -49,10 +50,10 @@ export function decodeShares(
   const wrong = new Set<number>();
   for (;;) {
     const believed = shares.filter((share) => !wrong.has(share.slot));
-    const basis = believed.slice(0, threshold);
-    const disputed = firstDisputedByte(basis, believed.slice(threshold), weights);
+    const polynomials = interpolateShares(believed.slice(0, threshold), weights);
+    const disputed = firstDisputedByte(polynomials, believed.slice(threshold));
     // At most e shares are left out and the others agree in every byte: no other polynomial is as near.
-    if (disputed === undefined) return { ok: true, secret: evaluateShares(basis, 0, weights), wrong: sorted(wrong) };
+    if (disputed === undefined) return { ok: true, secret: polynomials(0), wrong: sorted(wrong) };
 
     const decoded = decodeByte(shares, disputed, threshold);
     if (decoded === undefined) return { ok: false };
@@ -61,11 +62,11 @@ export function decodeShares(
   }
 }
 
-/** The first byte position in which some of `others` is not on the polynomial through `basis`. */
-function firstDisputedByte(basis: readonly Share[], others: readonly Share[], weights: WeightCache) {
+/** The first byte position in which some of `others` is not on its polynomial. */
+function firstDisputedByte(polynomials: (x: number) => Uint8Array, others: readonly Share[]): number | undefined {
   let first: number | undefined;
   for (const { slot, value } of others) {
-    const expected = evaluateShares(basis, slot, weights);
+    const expected = polynomials(slot);
     const difference = expected.findIndex((byte, position) => byte !== value[position]);
     if (difference !== -1 && (first === undefined || difference < first)) first = difference;
   }

@@ -29,20 +29,26 @@ export function divide(a: number, b: number): number {
 }
 
 /**
- * The weights w with f(at) = Σ w_i · f(x_i) for every polynomial f of degree below `points.length` (Lagrange). The
- * points are distinct bytes; O(points^2).
+ * The part of Lagrange's formula that only the points decide: b_i = 1 / Π_{j≠i} (x_i - x_j). The points are distinct
+ * bytes; O(points^2).
  */
-export function lagrangeWeights(points: readonly number[], at: number): Uint8Array {
+export function barycentricWeights(points: readonly number[]): Uint8Array {
   const weights = new Uint8Array(points.length);
-  for (const [i, point] of points.entries()) {
-    let numerator = 1;
+  for (let i = 0; i < points.length; i++) {
     let denominator = 1;
-    for (const [j, other] of points.entries()) {
-      if (j === i) continue;
-      numerator = multiply(numerator, at ^ other);
-      denominator = multiply(denominator, point ^ other);
-    }
-    weights[i] = divide(numerator, denominator);
+    for (let j = 0; j < points.length; j++) if (j !== i) denominator = multiply(denominator, points[i] ^ points[j]);
+    weights[i] = divide(1, denominator);
   }
   return weights;
+}
+
+/**
+ * The weights w with f(at) = Σ w_i · f(x_i) for every polynomial f of degree below `points.length`, from the points'
+ * barycentric weights: w_i = b_i · Π_j (at - x_j) / (at - x_i) (Berrut and Trefethen, SIAM Review 2004, section 3).
+ * `at` is none of the points; O(points).
+ */
+export function lagrangeWeights(points: readonly number[], barycentric: Uint8Array, at: number): Uint8Array {
+  let node = 1;
+  for (let i = 0; i < points.length; i++) node = multiply(node, at ^ points[i]);
+  return barycentric.map((weight, i) => multiply(weight, divide(node, at ^ points[i])));
 }

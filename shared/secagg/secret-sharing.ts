@@ -1,5 +1,5 @@
 import type { SecureRandom } from "../random/secure-random.ts";
-import { lagrangeWeights, multiply } from "./galois-field.ts";
+import { barycentricWeights, lagrangeWeights, multiply } from "./galois-field.ts";
 
 /**
  * Shamir's secret sharing ("How to share a secret", CACM 1979) over GF(2^8), polynomial 0x11b: each of a secret's 32
@@ -73,39 +73,37 @@ export function splitSecret(secret: Uint8Array, threshold: number, holders: numb
  */
 export function combineShares(shares: readonly Share[], weights: WeightCache = createWeightCache()): Uint8Array {
   requireShares(shares);
-  return evaluateShares(shares, 0, weights);
+  return interpolateShares(shares, weights)(0);
 }
 
-/** Lagrange weights by holder set: the coordinator meets the same few sets again and again. */
-export interface WeightCache {
-  at(slots: readonly number[], x: number): Uint8Array;
-}
+/** Barycentric weights by holder set: the coordinator meets the same few sets again and again. */
+export type WeightCache = (slots: readonly number[]) => Uint8Array;
 
 /** @param capacity holder sets that are kept; all are forgotten when one more comes. */
 export function createWeightCache(capacity = 1024): WeightCache {
   const known = new Map<string, Uint8Array>();
-  return {
-    at(slots, x) {
-      const key = String.fromCharCode(x, ...slots);
-      const cached = known.get(key);
-      if (cached !== undefined) return cached;
-      if (known.size >= capacity) known.clear();
-      const weights = lagrangeWeights(slots, x);
-      known.set(key, weights);
-      return weights;
-    },
+  return (slots) => {
+    const key = String.fromCharCode(...slots);
+    const cached = known.get(key);
+    if (cached !== undefined) return cached;
+    if (known.size >= capacity) known.clear();
+    const weights = barycentricWeights(slots);
+    known.set(key, weights);
+    return weights;
   };
 }
 
-/** The value at `x` of the polynomial of least degree through the shares, which {@link requireShares} has passed. */
-export function evaluateShares(shares: readonly Share[], x: number, weights: WeightCache): Uint8Array {
+/**
+ * The polynomials of least degree through the shares, which {@link requireShares} has passed, as a function of x; x is
+ * none of their slots.
+ */
+export function interpolateShares(shares: readonly Share[], weights: WeightCache): (x: number) => Uint8Array {
   const vectors = new Int32Array(shares.length * WORDS);
   const bytes = new Uint8Array(vectors.buffer);
   for (const [i, share] of shares.entries()) bytes.set(share.value, i * SECRET_LENGTH);
   const slots = shares.map((share) => share.slot);
-  const value = linearCombination(weights.at(slots, x), vectors);
-  vectors.fill(0);
-  return value;
+  const barycentric = weights(slots);
+  return (x) => linearCombination(lagrangeWeights(slots, barycentric, x), vectors);
 }
 
 /** @throws {ShareError} as {@link combineShares}. */
