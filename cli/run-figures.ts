@@ -10,7 +10,7 @@ export interface RunFigures {
   readonly folder: string;
   /** UTC, ISO 8601. */
   readonly startedAt: string;
-  /** From its start to its end, or to its last round; with the time between if it was resumed. */
+  /** Time at work: all stages of all rounds, without the pauses of a run that was stopped and resumed. */
   readonly seconds: number;
   readonly committed: number;
   readonly abandoned: number;
@@ -36,19 +36,19 @@ export function runFigures({ folder, meta, status, rounds }: StoredRun): RunFigu
   const survivors = committed.map((round) => round.survivors);
   const invited = total(rounds, (round) => round.invited);
   const perDevice = (bytes: number) => (invited === 0 ? 0 : bytes / invited);
-  const end = meta.endedAt ?? rounds.at(-1)?.at ?? meta.startedAt;
+  const secondsPerStage = inStageOrder(summed(rounds.map((round) => round.seconds)));
   return {
     run: meta.run,
     status,
     folder,
     startedAt: new Date(meta.startedAt).toISOString(),
-    seconds: (end - meta.startedAt) / 1000,
+    seconds: total(Object.values(secondsPerStage), (seconds) => seconds),
     committed: committed.length,
     abandoned: rounds.length - committed.length,
     accuracy: evaluated?.accuracy ?? null,
     loss: evaluated?.testLoss ?? null,
     drops: summed(rounds.map((round) => round.drops)),
-    secondsPerStage: inStageOrder(summed(rounds.map((round) => round.seconds))),
+    secondsPerStage,
     bytesUpPerDevice: perDevice(total(rounds, (round) => round.bytesUp)),
     bytesDownPerDevice: perDevice(total(rounds, (round) => round.bytesDown)),
     exact: compared.length === 0 ? null : compared.every((round) => round.exact === true),

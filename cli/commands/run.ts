@@ -117,9 +117,9 @@ async function carryOut(invocation: Invocation, plan: Plan): Promise<void> {
   invocation.endWith(exitCodeOf(result, signal, edge.stdout.closed));
   if (invocation.flags.format === "ndjson") return;
   const { readRun } = await import("../run-folders.ts");
-  const { runSummary } = await import("../views/run-summary.ts");
+  const { runSummary, textColumns } = await import("../views/run-summary.ts");
   invocation.result({ ...result, folder: shownPath(edge.cwd, plan.folder) }, (paint) =>
-    runSummary(readRun(plan.folder), { paint, cwd: edge.cwd, rounds: "some" }).join("\n"),
+    runSummary(readRun(plan.folder), { paint, cwd: edge.cwd, columns: textColumns(edge), rounds: "some" }).join("\n"),
   );
 }
 

@@ -10,11 +10,16 @@ export const show: CommandDefinition = (parent, act) => {
       act(async (invocation, [name]) => {
         const { findRun, readRun } = await import("../run-folders.ts");
         const { runFigures } = await import("../run-figures.ts");
-        const { runSummary } = await import("../views/run-summary.ts");
+        const { runSummary, textColumns } = await import("../views/run-summary.ts");
         const run = readRun(findRun(invocation, name ?? ""));
         const figures = runFigures(run);
         invocation.result({ ...figures, meta: run.meta, rounds: run.rounds }, (paint) =>
-          runSummary(run, { paint, cwd: invocation.edge.cwd, rounds: "all" }).join("\n"),
+          runSummary(run, {
+            paint,
+            cwd: invocation.edge.cwd,
+            columns: textColumns(invocation.edge),
+            rounds: "all",
+          }).join("\n"),
         );
       }),
     );

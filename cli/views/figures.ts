@@ -92,3 +92,15 @@ export function clipped(text: string, width: number): string {
   }
   return result;
 }
+
+/** Words on lines of at most `width` characters; every line but the first begins with `indent` spaces. */
+export function filled(text: string, width: number, indent = 0): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && visibleLength(last) + 1 + visibleLength(word) <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(last === undefined ? word : `${" ".repeat(indent)}${word}`);
+  }
+  return lines;
+}

@@ -134,13 +134,22 @@ function deviceLines(current: CurrentRound | undefined, paint: Colours, columns:
   return [`${label("devices")}${grid}`, `${label("")}${fits ? texts.join("  ") : ""}`];
 }
 
-function accuracyLines(progress: RunProgress, paint: Colours, columns: number): string[] {
-  const measured = progress.history.filter((point) => point.acc !== null);
+/** The curve spans what was reached so far: late rounds gain little, and that little is what one waits for. */
+function accuracyLines({ history }: RunProgress, paint: Colours, columns: number): string[] {
+  const measured = history.filter((point) => point.acc !== null);
   const accuracies = measured.map((point) => point.acc ?? 0);
   const last = measured.at(-1);
-  const curve = sparkline(accuracies, Math.max(8, Math.min(60, columns - 40)), 0, 1);
-  const loss = last === undefined ? "" : `   ${paint.dim("loss")} ${decimalText(last.loss)}`;
-  return [`${label("accuracy")}${paint.bold(percentText(last?.acc).padStart(6))}  ${paint.learnt(curve)}${loss}`];
+  const lowest = Math.min(...accuracies);
+  const curve = sparkline(accuracies, Math.max(8, Math.min(60, columns - 50)), lowest, Math.max(...accuracies));
+  const start = `${label("accuracy")}${paint.bold(percentText(last?.acc))}`;
+  if (last === undefined) return [start];
+  return [
+    joinFitting(columns, start, [
+      paint.learnt(curve),
+      `${paint.dim("loss")} ${decimalText(last.loss)}`,
+      accuracies.length > 1 ? paint.dim(`lowest ${percentText(lowest)}`) : "",
+    ]),
+  ];
 }
 
 function trafficLines({ history }: RunProgress, paint: Colours, columns: number): string[] {

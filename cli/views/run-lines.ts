@@ -38,9 +38,8 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
     case "round.abandoned": {
       const { reason, stage, have, need } = event.p;
       const where = stage === undefined ? "" : ` at ${stage}`;
-      return paint.warning(
-        `round ${event.round ?? "?"} abandoned${where}: ${reason} (${have} of ${need}); no update was opened`,
-      );
+      const short = need > 0 ? ` (${have} of ${need})` : "";
+      return paint.warning(`round ${event.round ?? "?"} abandoned${where}: ${reason}${short}; no update was opened`);
     }
     case "round.stage":
       return verbose ? paint.dim(`  ${event.p.stage}, ${event.p.expected} devices`) : undefined;

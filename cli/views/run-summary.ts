@@ -3,20 +3,28 @@ import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { type RunConfig, runConfigSchema } from "../../simulations/experiments/config.ts";
 import { rosterParameters } from "../../simulations/experiments/config-checks.ts";
 import type { ThresholdResult } from "../../simulations/experiments/thresholds.ts";
+import type { Edge } from "../edge.ts";
 import { lostDevices, type RunFigures, runFigures } from "../run-figures.ts";
 import { type StoredRun, shownPath } from "../run-folders.ts";
 import type { Colours } from "./colours.ts";
-import { bytesText, decimalText, percentText, secondsText, table } from "./figures.ts";
+import { bytesText, decimalText, filled, percentText, secondsText, table, visibleLength } from "./figures.ts";
 
 export interface SummaryOptions {
   readonly paint: Colours;
   readonly cwd: string;
+  /** Where lines of words are broken. */
+  readonly columns: number;
   /** `some`: a few rounds spread over the run, for the end of it. */
   readonly rounds: "all" | "some";
 }
 
+/** A readable length of line, on this terminal. */
+export function textColumns({ stdout }: Pick<Edge, "stdout">): number {
+  return Math.max(60, Math.min(stdout.columns, 110));
+}
+
 /** How a run ended, for a person: its rounds, its thresholds, what the coordinator learnt, what to do with it. */
-export function runSummary(run: StoredRun, { paint, cwd, rounds }: SummaryOptions): string[] {
+export function runSummary(run: StoredRun, { paint, cwd, columns, rounds }: SummaryOptions): string[] {
   const figures = runFigures(run);
   const config = runConfigSchema.safeParse(run.meta.config).data;
   const folder = shownPath(cwd, run.folder);
@@ -27,10 +35,10 @@ export function runSummary(run: StoredRun, { paint, cwd, rounds }: SummaryOption
       statusText(run.status, paint),
     ].join("  "),
     "",
-    ...roundTable(rounds === "all" ? run.rounds : spread(run.rounds, 8), paint),
+    ...roundTable(rounds === "all" ? run.rounds : spread(run.rounds, 8), paint, columns),
     "",
-    ...outcome(run, figures, paint),
-    ...(config === undefined ? [] : ["", ...whatTheCoordinatorLearnt(config, figures, paint)]),
+    ...outcome(run, figures, config?.secagg.mode === "masked", paint).flatMap((line) => filled(line, columns, 11)),
+    ...(config === undefined ? [] : ["", ...whatTheCoordinatorLearnt(config, figures, paint, columns)]),
     "",
     `record     ${folder}`,
     `reproduce  murmur run ${folder}/config.lock.yaml`,
@@ -51,7 +59,7 @@ function statusText(status: string, paint: Colours): string {
   return status === "failed" || status === "diverged" ? paint.error(status) : paint.warning(status);
 }
 
-function roundTable(rounds: readonly RoundRecord[], paint: Colours): string[] {
+function roundTable(rounds: readonly RoundRecord[], paint: Colours, columns: number): string[] {
   if (rounds.length === 0) return ["no round was finished"];
   const heads = ["round", "outcome", "acc", "loss", "in sum", "lost", "up", "down", "time"].map((head) =>
     paint.dim(head),
@@ -67,7 +75,13 @@ function roundTable(rounds: readonly RoundRecord[], paint: Colours): string[] {
     bytesText(round.bytesDown),
     secondsText(Object.values(round.seconds).reduce((sum, seconds) => sum + seconds, 0)),
   ]);
-  return table([heads, ...rows], [0, 2, 3, 4, 5, 6, 7, 8]);
+  const lines = table([heads, ...rows], [0, 2, 3, 4, 5, 6, 7, 8]);
+  return lines.every((line) => visibleLength(line) <= columns)
+    ? lines
+    : table(
+        [heads, ...rows].map((row) => row.slice(0, 6)),
+        [0, 2, 3, 4, 5],
+      );
 }
 
 /** The first, the last, and what lies evenly between. */
@@ -76,7 +90,7 @@ function spread<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]);
 }
 
-function outcome(run: StoredRun, figures: RunFigures, paint: Colours): string[] {
+function outcome(run: StoredRun, figures: RunFigures, masked: boolean, paint: Colours): string[] {
   const mark = (ok: boolean) => (ok ? paint.learnt("✓") : paint.error("✗"));
   const thresholds = thresholdsOf(run).map(({ ok, metric, comparison, limit, value }) => [
     mark(ok),
@@ -85,14 +99,16 @@ function outcome(run: StoredRun, figures: RunFigures, paint: Colours): string[] 
     `${comparison} ${limit}`,
   ]);
   const drops = Object.entries(figures.drops).map(([reason, count]) => `${count} ${reason}`);
-  const stages = Object.entries(figures.secondsPerStage).map(([stage, seconds]) => `${stage} ${secondsText(seconds)}`);
+  const stages = Object.entries(figures.secondsPerStage)
+    .filter(([, seconds]) => seconds >= 0.05)
+    .map(([stage, seconds]) => `${stage} ${secondsText(seconds)}`);
   return [
     ...(thresholds.length === 0 ? [] : [...table(thresholds, [2]), ""]),
-    `accuracy   ${paint.bold(percentText(figures.accuracy))} after ${figures.committed} rounds, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
+    `accuracy   ${paint.bold(percentText(figures.accuracy))} after ${figures.committed} ${figures.committed === 1 ? "round" : "rounds"}, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
     `a device   ${bytesText(figures.bytesUpPerDevice)} up and ${bytesText(figures.bytesDownPerDevice)} down in a round`,
     `lost       ${drops.length === 0 ? "none" : drops.join(", ")}`,
     `time       ${stages.length === 0 ? "–" : stages.join(", ")}`,
-    ...(figures.exact === null
+    ...(figures.exact === null || !masked
       ? []
       : [
           `sums       ${mark(figures.exact)} ${
@@ -110,25 +126,34 @@ function thresholdsOf({ meta }: StoredRun): readonly ThresholdResult[] {
 }
 
 /** What can be said, at which level, and what cannot (`secure-aggregation.md` section 1). */
-export function whatTheCoordinatorLearnt(config: RunConfig, figures: RunFigures, paint: Colours): string[] {
+export function whatTheCoordinatorLearnt(
+  config: RunConfig,
+  figures: Pick<RunFigures, "committed" | "survivors">,
+  paint: Colours,
+  columns: number,
+): string[] {
+  const words = (text: string, colour: (line: string) => string = (line) => line) => filled(text, columns).map(colour);
   if (config.secagg.mode === "plaintext") {
-    return [
-      paint.error("The coordinator saw every device's update: this run was declared insecure and nothing was masked."),
-    ];
+    const warning = "INSECURE: the coordinator saw every device's update. Nothing was masked; the run was declared so.";
+    return words(warning, paint.error);
   }
-  const colluders = Math.max(...rosterParameters(config).map(({ parameters }) => parameters.corruptedTolerated));
+  const parameters = rosterParameters(config).map((roster) => roster.parameters);
+  const colluders = Math.max(...parameters.map(({ corruptedTolerated }) => corruptedTolerated));
+  // The finder's graph can be ground by whoever draws the roster, so it bears the weaker claim.
+  const deviation = parameters.every(({ claim }) => claim === "active") ? "at will" : "once the roster is fixed";
   const sums = figures.committed === 1 ? "one sum" : `${figures.committed} sums`;
-  const learnt = `The coordinator learnt ${sums} of ${range(figures.survivors)} updates each, and who took part; no single update`;
+  const helpers = `up to ${colluders} devices of a cohort`;
   const level =
     config.secagg.level === "active-server"
-      ? `That holds even if it had deviated at will and up to ${colluders} devices of a cohort had helped it (active-server),\nas long as the enrolment authority is not the coordinator.`
-      : `That holds while it follows the protocol, even with the help of up to ${colluders} devices of a cohort (curious-server);\nnot against one that deviates.`;
+      ? `That would hold even if it deviated ${deviation} with the help of ${helpers} (active-server), as long as the enrolment authority is not the coordinator.`
+      : `That holds while it follows the protocol, even with the help of ${helpers} (curious-server); not against a coordinator that deviates.`;
   return [
-    `${learnt}.`,
-    ...level.split("\n"),
-    paint.dim("Not protected: what the sums and the model themselves reveal, and whether the updates were honest."),
-    paint.dim(
-      "One process played every device here: it shows the protocol at work, and kept nobody's secret from itself.",
+    ...words(
+      `The coordinator learnt ${sums} of ${range(figures.survivors)} updates, and who took part; no single update. ${level}`,
+    ),
+    ...words(
+      "Not protected: what the sums and the model themselves reveal, and whether the updates were honest. One process played every device here, so it kept nobody's data from itself: it shows the protocol at work.",
+      paint.dim,
     ),
   ];
 }
