@@ -115,6 +115,10 @@ async function carryOut(invocation: Invocation, plan: Plan): Promise<void> {
     display.end();
   }
   invocation.endWith(exitCodeOf(result, signal, edge.stdout.closed));
+  if (result.status === "failed") {
+    const inARow = plan.config.round.maxAbandoned + 1;
+    invocation.note(`the run failed: ${inARow} rounds in a row were abandoned; \`murmur explain run-failed\``);
+  }
   if (invocation.flags.format === "ndjson") return;
   const { readRun } = await import("../run-folders.ts");
   const { runSummary, textColumns } = await import("../views/run-summary.ts");

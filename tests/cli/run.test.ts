@@ -110,8 +110,9 @@ describe("a run", () => {
 
   it("exits 5 when too few devices are left, round after round", async () => {
     const args = ["run", "tiny.yaml", "--set", "fleet.dropout=1", "--set", "round.maxAbandoned=1", "--format", "json"];
-    const { exitCode, stdout } = await murmur(args, { cwd: copyOfRun() });
+    const { exitCode, stdout, stderr } = await murmur(args, { cwd: copyOfRun() });
     expect(exitCode).toBe(5);
+    expect(stderr).toContain("2 rounds in a row were abandoned");
     expect(JSON.parse(stdout)).toMatchObject({ ok: false, status: "failed", rounds: 0, secagg: { abandoned: 2 } });
   });
 
