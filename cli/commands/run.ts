@@ -145,10 +145,10 @@ async function cryptoOf({ secagg }: RunConfig) {
 /** --dry-run: what would be run, and what would protect it. */
 async function describePlan(invocation: Invocation, { config, runId, folder, resume, before }: Plan): Promise<void> {
   const { configDocument, invitedPerRound } = await import("../../simulations/experiments/config.ts");
-  const { rosterParameters } = await import("../../simulations/experiments/config-checks.ts");
+  const { possibleRosters } = await import("../../simulations/experiments/config-checks.ts");
   const { shownPath } = await import("../run-folders.ts");
   const invited = invitedPerRound(config);
-  const graphs = config.secagg.mode === "plaintext" ? [] : rosterParameters(config);
+  const graphs = config.secagg.mode === "plaintext" ? [] : possibleRosters(config);
   const where = shownPath(invocation.edge.cwd, folder);
   invocation.result(
     { ok: true, dryRun: true, resume, run: runId, folder: where, invited, graphs, config: configDocument(config) },

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { type RunConfig, runConfigSchema } from "../../simulations/experiments/config.ts";
-import { rosterParameters } from "../../simulations/experiments/config-checks.ts";
+import { possibleRosters } from "../../simulations/experiments/config-checks.ts";
 import type { ThresholdResult } from "../../simulations/experiments/thresholds.ts";
 import type { Edge } from "../edge.ts";
 import { lostDevices, type RunFigures, runFigures } from "../run-figures.ts";
@@ -137,7 +137,7 @@ export function whatTheCoordinatorLearnt(
     const warning = "INSECURE: the coordinator saw every device's update. Nothing was masked; the run was declared so.";
     return words(warning, paint.error);
   }
-  const parameters = rosterParameters(config).map((roster) => roster.parameters);
+  const parameters = possibleRosters(config).map((roster) => roster.parameters);
   const colluders = Math.max(...parameters.map(({ corruptedTolerated }) => corruptedTolerated));
   // The finder's graph can be ground by whoever draws the roster, so it bears the weaker claim.
   const deviation = parameters.every(({ claim }) => claim === "active") ? "at will" : "once the roster is fixed";

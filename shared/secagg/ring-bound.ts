@@ -37,7 +37,7 @@ export function smallestRingBits(load: RingLoad): number {
     if (2 ** (bits - 1) > sum) return bits;
   }
   throw new MurmurError("ring-too-narrow", tooLarge(load, sum), {
-    hint: "Lower `secagg.quantise_bits`, the cohort, or the largest value of a metric slot.",
+    hint: "Lower `quantise.bits`, the cohort, or the largest value of a metric slot.",
   });
 }
 

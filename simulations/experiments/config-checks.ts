@@ -11,7 +11,7 @@ export function checkRunConfig(config: RunConfig): MurmurError[] {
 }
 
 /** The graph's parameters for every roster that a round of `config` can close with, smallest roster first. */
-export function rosterParameters(
+export function possibleRosters(
   config: RunConfig,
 ): { readonly roster: number; readonly parameters: AgreedParameters }[] {
   const { corrupted, dropout } = config.secagg;
@@ -83,7 +83,7 @@ function checkProtection(config: RunConfig): MurmurError[] {
     ];
   }
   try {
-    const { parameters } = rosterParameters(config)[0];
+    const { parameters } = possibleRosters(config)[0];
     const honest = config.round.minCohort - parameters.corruptedTolerated;
     if (honest >= minHonest) return [];
     return [
