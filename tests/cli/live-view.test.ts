@@ -33,7 +33,7 @@ describe("live view", () => {
       stage     select configure ▸train 18/26 keys shares mask confirm unmask apply
       devices   ●●●●●●●●●●●●●●●●●●◐◐◐◐◐◐◐◐
                 ◐ 8 training  ● 18 trained
-      accuracy   45.1%  ▄   loss 1.932
+      accuracy  45.1%  ▁  loss 1.932
       traffic   13.3 MB up, 20.8 MB down  last round 13.3 MB up, 20.8 MB down, 1.9s
       lost      12 deadline, 2 disconnected  1 abandoned  (last: below-quorum)
       Ctrl-C stops after the current round"
@@ -53,7 +53,7 @@ describe("live view", () => {
                 confirm unmask apply
       devices   ●●●●●●●●●●●●●●●●●●◐◐◐◐◐◐◐◐
                 ◐ 8 training  ● 18 trained
-      accuracy   45.1%  ▄   loss 1.932
+      accuracy  45.1%  ▁  loss 1.932
       traffic   13.3 MB up, 20.8 MB down
       lost      12 deadline, 2 disconnected  1 abandoned
       Ctrl-C stops after the current round"
