@@ -76,12 +76,15 @@ export function checkAgreement(agreement: SecAggAgreement, policy: DevicePolicy,
   proveRing(agreement);
 }
 
+/** A coordinate of the summed noise lies beyond this many standard deviations with a probability below 2^-75. */
+const TAIL_DEVIATIONS = 10;
+
 /** The bound of section 4, proven by the device itself: no sum of valid inputs wraps around. */
 function proveRing(agreement: SecAggAgreement): void {
   const { bits, levels, slots, maxCohort, noiseShare } = agreement;
   try {
-    // Under noise the tail is bounded by the mechanism that declares it; without noise the bound is strict.
-    if (noiseShare === 0) assertRingHolds(bits, { levels, largestSlot: slots.largest, maxInputs: maxCohort });
+    const noiseTail = TAIL_DEVIATIONS * Math.sqrt(maxCohort) * noiseShare;
+    assertRingHolds(bits, { levels, largestSlot: slots.largest, maxInputs: maxCohort, noiseTail });
   } catch (error) {
     if (!(error instanceof MurmurError)) throw error;
     throw new DeviceAbort("ring-too-narrow", error.message);

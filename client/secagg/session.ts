@@ -104,6 +104,9 @@ export function createClientSecAgg(options: ClientSecAggOptions): ClientSecAgg {
       }
       case "unmasked": {
         const { resultHash, survivors } = decodeDone(body);
+        if (survivors !== state.survivors) {
+          throw new DeviceAbort("changed-message", `${survivors} inputs in the sum, ${state.survivors} were confirmed`);
+        }
         state = { phase: "done" };
         outcome = { kind: "done", resultHash, survivors };
         return [];
@@ -111,7 +114,7 @@ export function createClientSecAgg(options: ClientSecAggOptions): ClientSecAgg {
       case "ready":
       case "done":
       case "aborted":
-        throw new DeviceAbort("unexpected-message", `a request in phase ${state.phase}`);
+        throw new Error(`no request is awaited in phase ${state.phase}`);
     }
   }
 

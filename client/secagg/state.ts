@@ -102,4 +102,6 @@ export interface ConfirmedState {
 export interface UnmaskedState {
   readonly phase: "unmasked";
   readonly session: Session;
+  /** |U3| */
+  readonly survivors: number;
 }

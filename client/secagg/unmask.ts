@@ -24,7 +24,7 @@ export function unmask(
     else if (survivors.has(neighbour)) shares.push({ kind: "seed", value: entrusted.seed });
     else shares.push({ kind: "maskKey", value: entrusted.maskKey });
   }
-  return { state: { phase: "unmasked", session }, body: encodeUnmask(shares) };
+  return { state: { phase: "unmasked", session, survivors: survivors.size }, body: encodeUnmask(shares) };
 }
 
 function requireConfirmations({ provider }: ClientSecAggOptions, state: ConfirmedState, body: Uint8Array): void {

@@ -144,6 +144,7 @@ function decodeParameters(reader: Reader): Parameters {
   if (parameters.bits < 8 || parameters.bits > 32) throw new EncodingError(`a ring of ${parameters.bits} bits`);
   if (parameters.dimension === 0 || parameters.levels === 0) throw new EncodingError("a vector without coordinates");
   if (parameters.slots.slots.length > parameters.dimension) throw new EncodingError("more slots than coordinates");
+  if (parameters.noiseShare < 0) throw new EncodingError("noise of a negative deviation");
   for (const fraction of [parameters.corrupted, parameters.dropout]) {
     if (fraction < 0 || fraction >= 1) throw new EncodingError(`a fraction of ${fraction}`);
   }
