@@ -1,4 +1,3 @@
-import { concatBytes } from "../../shared/crypto/bytes.ts";
 import { CHUNK_BYTES } from "../../shared/protocol/chunks.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import {
@@ -42,7 +41,7 @@ export function createUploadSum(shape: { readonly dimension: number; readonly bi
       if (upload.received < sum.packedBytes) return false;
       incoming.delete(device);
       try {
-        sum.addPacked(upload.chunks.length === 1 ? chunk : concatBytes(...upload.chunks));
+        sum.addPacked(...upload.chunks);
       } catch (error) {
         if (error instanceof PackedVectorError) throw new DeviceFault("malformed", error.message);
         throw error;

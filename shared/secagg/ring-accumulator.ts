@@ -31,10 +31,11 @@ export interface RingAccumulator {
    */
   addKeystream(stream: Keystream, sign: 1 | -1): void;
   /**
-   * Adds a packed vector. Nothing is added when it is refused.
+   * Adds a packed vector, whole or as the pieces it arrived in, which are not joined. Nothing is added when it is
+   * refused.
    * @throws {PackedVectorError} when its length is not {@link packedBytes}, or an unused bit is set.
    */
-  addPacked(bytes: Uint8Array): void;
+  addPacked(...pieces: readonly Uint8Array[]): void;
   /** The vector mod 2^b, packed. */
   pack(): Uint8Array;
   /** The vector decoded as two's complement of b bits: each value in −2^(b−1) … 2^(b−1) − 1. */
@@ -93,13 +94,13 @@ export function createRingAccumulator(
         combine(LANES + start, 0, length);
       }
     },
-    addPacked(bytes) {
+    addPacked(...pieces) {
       checkUsable();
-      checkPacked(bytes, dimension, bits);
+      checkPacked(pieces, dimension, bits);
       for (let first = 0; first < dimension; first += packedChunk) {
         const count = Math.min(packedChunk, dimension - first);
         const start = (first / 8) * bits;
-        staging.set(bytes.subarray(start, start + packedLength(count, bits)));
+        copyRange(staging, pieces, start, packedLength(count, bits));
         kernels.unpackAdd(LANES + first * laneBytes, 0, count);
       }
     },
@@ -166,16 +167,33 @@ function checkShape(dimension: number, bits: number): void {
   }
 }
 
-function checkPacked(bytes: Uint8Array, dimension: number, bits: number): void {
+function checkPacked(pieces: readonly Uint8Array[], dimension: number, bits: number): void {
   const expected = packedLength(dimension, bits);
-  if (bytes.length !== expected) {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length !== expected) {
     throw new PackedVectorError(
-      `a vector of ${dimension} coordinates of ${bits} bits takes ${expected} bytes, not ${bytes.length}`,
+      `a vector of ${dimension} coordinates of ${bits} bits takes ${expected} bytes, not ${length}`,
     );
   }
   const unusedBits = expected * 8 - dimension * bits;
-  if (bytes[expected - 1] >>> (8 - unusedBits) !== 0) {
+  const last = new Uint8Array(1);
+  copyRange(last, pieces, expected - 1, 1);
+  if (last[0] >>> (8 - unusedBits) !== 0) {
     throw new PackedVectorError(`the last ${unusedBits} bits of a packed vector must be zero`);
+  }
+}
+
+/** Copies `length` bytes from `start` on, of the pieces laid end to end, to the beginning of `target`. */
+function copyRange(target: Uint8Array, pieces: readonly Uint8Array[], start: number, length: number): void {
+  let skip = start;
+  let copied = 0;
+  for (const piece of pieces) {
+    if (skip < piece.length && copied < length) {
+      const part = piece.subarray(skip, skip + length - copied);
+      target.set(part, copied);
+      copied += part.length;
+    }
+    skip = Math.max(0, skip - piece.length);
   }
 }
 
