@@ -2,9 +2,10 @@ import { basename } from "node:path";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { type RunConfig, runConfigSchema } from "../../simulations/experiments/config.ts";
 import { possibleRosters } from "../../simulations/experiments/config-checks.ts";
+import { lostDevices, roundSeconds } from "../../simulations/experiments/round-figures.ts";
 import type { ThresholdResult } from "../../simulations/experiments/thresholds.ts";
 import type { Edge } from "../edge.ts";
-import { lostDevices, type RunFigures, runFigures } from "../run-figures.ts";
+import { type RunFigures, runFigures } from "../run-figures.ts";
 import { type StoredRun, shownPath } from "../run-folders.ts";
 import type { Colours } from "./colours.ts";
 import { bytesText, decimalText, filled, percentText, secondsText, table, visibleLength } from "./figures.ts";
@@ -73,7 +74,7 @@ function roundTable(rounds: readonly RoundRecord[], paint: Colours, columns: num
     String(lostDevices(round)),
     bytesText(round.bytesUp),
     bytesText(round.bytesDown),
-    secondsText(Object.values(round.seconds).reduce((sum, seconds) => sum + seconds, 0)),
+    secondsText(roundSeconds(round)),
   ]);
   const lines = table([heads, ...rows], [0, 2, 3, 4, 5, 6, 7, 8]);
   return lines.every((line) => visibleLength(line) <= columns)
@@ -138,7 +139,7 @@ export function whatTheCoordinatorLearnt(
     return words(warning, paint.error);
   }
   const parameters = possibleRosters(config).map((roster) => roster.parameters);
-  const colluders = Math.max(...parameters.map(({ corruptedTolerated }) => corruptedTolerated));
+  const colluders = Math.min(...parameters.map(({ corruptedTolerated }) => corruptedTolerated));
   // The finder's graph can be ground by whoever draws the roster, so it bears the weaker claim.
   const deviation = parameters.every(({ claim }) => claim === "active") ? "at will" : "once the roster is fixed";
   const sums = figures.committed === 1 ? "one sum" : `${figures.committed} sums`;

@@ -7,6 +7,7 @@ import type { ParameterManifest, ParameterVector } from "../../shared/learning/p
 import { parameterBytes } from "../../shared/learning/parameters.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { configDocument, type RunConfig } from "./config.ts";
+import { roundSeconds } from "./round-figures.ts";
 
 /**
  * The files of a run's folder that are made from its record (`demo.md` 5.4). `run.db` and the event log are the store's.
@@ -81,7 +82,7 @@ function metricsCsv(records: readonly RoundRecord[]): string {
       record.survivors,
       record.bytesUp,
       record.bytesDown,
-      Object.values(record.seconds).reduce((total, seconds) => total + seconds, 0),
+      roundSeconds(record),
       record.exact,
       record.modelHash,
     ]

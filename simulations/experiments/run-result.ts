@@ -1,6 +1,7 @@
 import { DROP_REASONS, type DropReason, STAGES, type Stage } from "../../shared/protocol/reasons.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
+import { lostDevices, roundFigures, roundSeconds } from "./round-figures.ts";
 import { evaluateThresholds, type ThresholdResult } from "./thresholds.ts";
 
 /** How a run ended: what `murmur run --format json` prints. */
@@ -57,41 +58,32 @@ export interface RunOutline {
 
 export function runResult(outline: RunOutline): RunResult {
   const { records, parameters } = outline;
-  const committed = records.filter(({ outcome }) => outcome === "committed");
-  const evaluated = committed.findLast(({ accuracy }) => accuracy !== undefined);
-  const invited = sum(records, (record) => record.invited);
-  const perDevice = (bytes: number) => (invited === 0 ? 0 : bytes / invited);
-  const bytes = {
-    upPerDevice: perDevice(sum(records, ({ bytesUp }) => bytesUp)),
-    downPerDevice: perDevice(sum(records, ({ bytesDown }) => bytesDown)),
-  };
-  const drops = sumByKey(DROP_REASONS, records, (record) => record.drops);
-  const seconds = sumByKey(STAGES, records, (record) => record.seconds);
-  const accuracy = evaluated?.accuracy ?? null;
-  const loss = evaluated?.testLoss ?? null;
-  const abandoned = records.length - committed.length;
+  const figures = roundFigures(records);
+  const drops = { ...zeros(DROP_REASONS), ...figures.drops };
+  const seconds = { ...zeros(STAGES), ...figures.secondsPerStage };
+  const bytes = { upPerDevice: figures.bytesUpPerDevice, downPerDevice: figures.bytesDownPerDevice };
   const thresholds = evaluateThresholds(outline.thresholds, {
-    accuracy: accuracy ?? Number.NaN,
-    loss: loss ?? Number.NaN,
-    rounds: committed.length,
-    abandoned,
-    dropped: sum(Object.values(drops), (count) => count),
-    seconds: sum(Object.values(seconds), (count) => count),
+    accuracy: figures.accuracy ?? Number.NaN,
+    loss: figures.loss ?? Number.NaN,
+    rounds: figures.committed,
+    abandoned: figures.abandoned,
+    dropped: lostDevices({ drops }),
+    seconds: roundSeconds({ seconds }),
     bytesUp: bytes.upPerDevice,
     bytesDown: bytes.downPerDevice,
   });
-  const exact = committed.every((record) => record.exact === true);
+  const exact = figures.exact ?? true;
   return {
     ok: outline.status === "done" && exact && thresholds.every(({ ok }) => ok),
     run: outline.run,
     status: outline.status,
-    accuracy,
-    loss,
-    rounds: committed.length,
+    accuracy: figures.accuracy,
+    loss: figures.loss,
+    rounds: figures.committed,
     secagg: {
       exact,
       level: outline.masked ? outline.level : "none",
-      abandoned,
+      abandoned: figures.abandoned,
       graph: parameters?.graph ?? null,
       degree: parameters?.degree ?? null,
       threshold: parameters?.threshold ?? null,
@@ -107,17 +99,6 @@ export function runResult(outline: RunOutline): RunResult {
   };
 }
 
-function sum<T>(items: readonly T[], of: (item: T) => number): number {
-  return items.reduce((total, item) => total + of(item), 0);
-}
-
-function sumByKey<Key extends string>(
-  keys: readonly Key[],
-  records: readonly RoundRecord[],
-  of: (record: RoundRecord) => Readonly<Partial<Record<Key, number>>>,
-): Record<Key, number> {
-  return Object.fromEntries(keys.map((key) => [key, sum(records, (record) => of(record)[key] ?? 0)])) as Record<
-    Key,
-    number
-  >;
+function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
 }

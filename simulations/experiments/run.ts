@@ -17,6 +17,7 @@ import { openFleetJournal } from "../fleet/fleet-journal.ts";
 import { configDocument, invitedPerRound, type RunConfig } from "./config.ts";
 import { createEventRecorder, type EventRecorder } from "./event-recorder.ts";
 import { createFederation, type Federation, type PlayedRound } from "./federation.ts";
+import { roundSeconds } from "./round-figures.ts";
 import { createRoundLog, type RoundLog } from "./round-log.ts";
 import { authorityOf } from "./run-authority.ts";
 import { writeLockedConfig, writeRunFiles } from "./run-files.ts";
@@ -284,7 +285,7 @@ async function commitRound(
       lost: log.lost,
       up: traffic.bytesUp,
       down: traffic.bytesDown,
-      ms: 1000 * Object.values(log.seconds).reduce((total, seconds) => total + seconds, 0),
+      ms: 1000 * roundSeconds(log),
       drops: log.drops,
       seconds: log.seconds,
       exact,
