@@ -66,6 +66,10 @@ export function finder(population: Population, options: FinderOptions): GraphPar
  * - a Harary graph is k-connected (Harary 1962), so A + D < k removals leave it connected;
  * - D drop-outs leave every device t share holders.
  *
+ * What it does not give: that all honest devices have accepted one list of survivors. A coordinator that also shows
+ * devices different sets of share senders (U2) can open a sum that lacks devices named on the lists that its contributors
+ * accepted (`split-views.test.ts` has it at the defaults for a hundred devices). The complete graph excludes that.
+ *
  * @throws {RangeError} as {@link finder}.
  */
 export function placementProof(population: Population): GraphParameters | null {
