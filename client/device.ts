@@ -16,6 +16,7 @@ import type { AbortCode } from "../shared/protocol/reasons.ts";
 import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.ts";
 import { contextHash } from "../shared/secagg/agreement.ts";
 import { NonFiniteUpdateError, secureRounding, seededRounding } from "../shared/secagg/quantise.ts";
+import { MetricRangeError } from "../shared/secagg/slots.ts";
 import { type DeviceJournal, uploadJournal } from "./journal.ts";
 import { DeviceAbort } from "./secagg/device-abort.ts";
 import { createPlaintextClient } from "./secagg/plaintext.ts";
@@ -117,8 +118,11 @@ export function createDevice(options: DeviceOptions): Device {
    * Why this device would rather not take part, before anything is signed.
    * @throws {DeviceAbort}
    */
-  function object(now: number, { agreement, simulationSeed }: Configuration): void {
+  function object(now: number, { agreement, parameters, simulationSeed }: Configuration): void {
     checkAgreement(agreement, options.policy, options.authority !== undefined);
+    if (parameters + agreement.slots.slots.length !== agreement.dimension) {
+      throw new DeviceAbort("malformed-message", "not one coordinate for each parameter and each metric");
+    }
     if (simulationSeed !== undefined && !options.acceptsSimulation) {
       throw new DeviceAbort("policy", "this device does not take part in simulations");
     }
@@ -219,7 +223,7 @@ export function createDevice(options: DeviceOptions): Device {
     });
     state = { kind: "exchanging", round, session };
     deadline = now + PATIENCE * deadlines.exchange;
-    return { send: session.start() };
+    return finishExchange(session, session.start());
   }
 
   function exchange(now: number, exchanging: Extract<State, { kind: "exchanging" }>, frame: Uint8Array): DeviceEffects {
@@ -299,8 +303,9 @@ export function createDevice(options: DeviceOptions): Device {
         options.observeInput?.(round.roundId, input);
         state = { kind: "trained", round, input };
       } catch (error) {
-        if (!(error instanceof NonFiniteUpdateError)) throw error;
-        return decline(round, "non-finite-update", error.message);
+        if (error instanceof NonFiniteUpdateError) return decline(round, "non-finite-update", error.message);
+        if (error instanceof MetricRangeError) return decline(round, "training-failed", error.message);
+        throw error;
       }
       deadline = now + PATIENCE * (round.configuration.deadlines.train + round.configuration.deadlines.configure);
       return { send: [encodeTrained(round)] };

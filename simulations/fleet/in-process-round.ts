@@ -91,7 +91,9 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
 
   async function trainNext({ id, request }: TrainingJob): Promise<void> {
     await options.breathe();
-    if (!gone.has(id) && !options.stopped()) takeDevice(id, await train(id, options.device(id), request));
+    // A device that the round went on without has given its round up already.
+    if (gone.has(id) || options.stopped() || options.device(id).phase !== "training") return;
+    takeDevice(id, await train(id, options.device(id), request));
   }
 
   async function train(id: DeviceId, device: Device, request: TrainingRequest): Promise<DeviceEffects> {

@@ -12,34 +12,60 @@ import type {
 } from "./update-transform.ts";
 import { weightByExamples } from "./weight.ts";
 
-type Parser = (fields: readonly string[], slots: SlotTable<RoundMetric>) => UpdateTransform;
+/** What an agreement says about the way from an update to the ring. */
+export interface TransformTerms {
+  readonly transforms: readonly string[];
+  readonly slots: SlotTable<RoundMetric>;
+  /** L, and c: what the ring was proven for, so the quantiser has to keep to them. */
+  readonly levels: number;
+  readonly clip: number;
+}
+
+type Parser = (fields: readonly string[], terms: TransformTerms) => UpdateTransform;
+
+const QUANTISE = "quantise";
 
 /** Every transform, by the first word of its specification. To add one, add its file and its line. */
 const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
   ["clip", ([norm]) => clip(Number(norm))],
   ["weight", ([, cap]) => weightByExamples(Number(cap))],
-  ["quantise", ([bits, range], slots) => quantiseTransform(Number(bits), Number(range), slots)],
+  [QUANTISE, ([bits, range], terms) => agreedQuantiser(Number(bits), Number(range), terms)],
 ]);
 
 /**
  * The transforms that an agreement names, in the device's order. Both sides build them from the agreed text, so they
  * cannot differ.
- * @throws {RangeError} on a specification that is unknown or not in its canonical form.
+ * @throws {RangeError} on a specification that is unknown or not in its canonical form, and on transforms that do not
+ * lead to the agreed ring.
  */
-export function transformsOf(agreement: {
-  readonly transforms: readonly string[];
-  readonly slots: SlotTable<RoundMetric>;
-}): UpdateTransform[] {
-  return agreement.transforms.map((specification) => {
+export function transformsOf(terms: TransformTerms): UpdateTransform[] {
+  const names = terms.transforms.map((specification) => specification.split(":")[0]);
+  if (names.indexOf(QUANTISE) !== names.length - 1 || names.length === 0) {
+    throw new RangeError("the transforms of an agreement end in the ring, and enter it once");
+  }
+  return terms.transforms.map((specification) => {
     const [name, ...fields] = specification.split(":");
     const parse = PARSERS.get(name);
     if (parse === undefined) throw new RangeError(`there is no update transform "${name}"`);
-    const transform = parse(fields, agreement.slots);
+    const transform = parse(fields, terms);
     if (transform.specification !== specification) {
       throw new RangeError(`"${specification}" is not how this transform is written: "${transform.specification}" is`);
     }
     return transform;
   });
+}
+
+/** The quantiser, if its values stay within what the ring was proven for. */
+function agreedQuantiser(
+  bits: number,
+  range: number,
+  { slots, levels, clip: largest }: TransformTerms,
+): UpdateTransform {
+  const transform = quantiseTransform(bits, range, slots);
+  if (2 ** (bits - 1) - 1 !== levels || range !== largest) {
+    throw new RangeError(`"${transform.specification}" is not the quantiser of ${levels} levels for ±${largest}`);
+  }
+  return transform;
 }
 
 /** The device's way through the transforms: to the ring vector that is masked. */
