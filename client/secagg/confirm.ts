@@ -1,11 +1,11 @@
 import { confirmedMessage } from "../../shared/secagg/key-schedule.ts";
-import { decodeBitmap } from "../../shared/secagg/messages/bitmap.ts";
+import { decodeBitmap, encodeBitmap } from "../../shared/secagg/messages/bitmap.ts";
 import { DeviceAbort } from "./device-abort.ts";
 import type { ClientSecAggOptions, ConfirmedState, MaskedState } from "./state.ts";
 
 /**
- * Exchange 3: checks the list of survivors, U3, and signs exactly the list it was shown. Neighbours will unmask only
- * over one and the same list (Bonawitz et al. 2017, figure 4, consistency check).
+ * Exchange 3: checks the list of survivors, U3, and signs exactly the view it was shown: who shared, and who survived.
+ * Devices unmask only over one and the same view (Bonawitz et al. 2017, figure 4, consistency check).
  */
 export function confirm(
   options: ClientSecAggOptions,
@@ -31,9 +31,9 @@ export function confirm(
   if (alive < graph.threshold) {
     throw new DeviceAbort("too-few-neighbours", `${alive} neighbours survived, ${graph.threshold} are needed`);
   }
-  const survivorBitmap = body.slice();
+  const view = confirmedMessage(sid, encodeBitmap(sharing, graph.size), body);
   return {
-    state: { phase: "confirmed", session, sharing, held, survivors, survivorBitmap },
-    body: identity.sign(confirmedMessage(sid, survivorBitmap)),
+    state: { phase: "confirmed", session, sharing, held, survivors, view },
+    body: identity.sign(view),
   };
 }

@@ -95,7 +95,8 @@ export interface ConfirmedState {
   readonly held: ReadonlyMap<number, HeldShares>;
   /** U3. */
   readonly survivors: ReadonlySet<number>;
-  readonly survivorBitmap: Uint8Array;
+  /** What this device signed: its view of U2 and U3. */
+  readonly view: Uint8Array;
 }
 
 /** After UNMASK: waits for DONE, with nothing secret left. */

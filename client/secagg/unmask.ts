@@ -1,10 +1,10 @@
-import { confirmedMessage } from "../../shared/secagg/key-schedule.ts";
+import { confirmationQuorum } from "../../shared/secagg/confirmation-quorum.ts";
 import { decodeAcks, encodeUnmask, type UnmaskShare } from "../../shared/secagg/messages/exchanges.ts";
 import { DeviceAbort } from "./device-abort.ts";
 import type { ClientSecAggOptions, ConfirmedState, UnmaskedState } from "./state.ts";
 
 /**
- * Exchange 4: once at least t neighbours have signed the very list of survivors that this device signed, gives for each
+ * Exchange 4: once a quorum of the survivors has signed the very view that this device signed, gives for each
  * neighbour in U2 exactly one share: of its mask key if it dropped out, of its seed if it survived. Both together would
  * open its upload, so no neighbour's other share ever leaves: the phase, and with it the shares, is gone afterwards.
  */
@@ -28,20 +28,20 @@ export function unmask(
 }
 
 function requireConfirmations({ provider }: ClientSecAggOptions, state: ConfirmedState, body: Uint8Array): void {
-  const { session, survivors, survivorBitmap } = state;
-  const { graph, index, sid, entries } = session;
-  const message = confirmedMessage(sid, survivorBitmap);
+  const { session, survivors, view } = state;
+  const { graph, index, entries, corruptedTolerated } = session;
+  const quorum = confirmationQuorum(graph.size, corruptedTolerated);
   const seen = new Set<number>();
   let valid = 0;
-  for (const { index: signer, signature } of decodeAcks(body, graph.degree).confirmations) {
+  for (const { index: signer, signature } of decodeAcks(body, graph.size).confirmations) {
     if (seen.has(signer)) throw new DeviceAbort("duplicate-device", "a confirmation is listed twice");
     seen.add(signer);
-    if (signer >= graph.size || !graph.areNeighbours(index, signer) || !survivors.has(signer)) {
-      throw new DeviceAbort("unknown-device", "a confirmation is not from a surviving neighbour");
+    if (signer === index || !survivors.has(signer)) {
+      throw new DeviceAbort("unknown-device", "a confirmation is not from another survivor");
     }
-    if (provider.verifyEd25519(entries[signer].idPk, message, signature)) valid++;
+    if (provider.verifyEd25519(entries[signer].idPk, view, signature)) valid++;
   }
-  if (valid < graph.threshold) {
-    throw new DeviceAbort("too-few-confirmations", `${valid} neighbours confirmed, ${graph.threshold} are needed`);
+  if (valid < quorum) {
+    throw new DeviceAbort("too-few-confirmations", `${valid} survivors confirmed the same view, ${quorum} are needed`);
   }
 }

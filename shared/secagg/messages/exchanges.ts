@@ -74,7 +74,7 @@ export function decodeSharesForward(body: Uint8Array, rosterSize: number): Share
   });
 }
 
-/** ACKS, to one device: its neighbours' signatures over U3, with their indices. */
+/** ACKS, to one device: other survivors' signatures over (U2, U3), with their indices. */
 export interface AcksMessage {
   readonly confirmations: readonly { readonly index: number; readonly signature: Uint8Array }[];
 }
@@ -85,9 +85,9 @@ export function encodeAcks({ confirmations }: AcksMessage): Uint8Array {
     .finish();
 }
 
-export function decodeAcks(body: Uint8Array, degree: number): AcksMessage {
+export function decodeAcks(body: Uint8Array, mostSigners: number): AcksMessage {
   return whole(body, (reader) => ({
-    confirmations: reader.list(degree, (item) => ({ index: item.u16(), signature: item.fixed(64) })),
+    confirmations: reader.list(mostSigners, (item) => ({ index: item.u16(), signature: item.fixed(64) })),
   }));
 }
 
