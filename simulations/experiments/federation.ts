@@ -19,7 +19,7 @@ import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-boun
 import { allExamples, type Dataset, gatherExamples, loadDataset } from "../datasets/index.ts";
 import { partitionExamples } from "../datasets/partitions/index.ts";
 import { dropoutPlan, type Vanishing } from "../fleet/dropout-plan.ts";
-import type { FleetJournal } from "../fleet/fleet-journal.ts";
+import type { FleetJournal, FleetUpload } from "../fleet/fleet-journal.ts";
 import { type InProcessTraffic, runInProcess } from "../fleet/in-process-round.ts";
 import { type Certify, createSimulatedFleet } from "../fleet/simulated-fleet.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
@@ -36,10 +36,12 @@ export interface Federation {
   /** On the public test set. */
   evaluate(parameters: ParameterVector): Promise<{ readonly accuracy: number; readonly loss: number }>;
   /**
-   * Plays one round. It depends on the configuration, the number and the parameters, and on nothing else: not on the
-   * host's speed, nor on the secrets that the devices draw.
+   * Plays one round. It depends on the configuration, the number, the parameters and, at `active-server`, on which
+   * uploads have left, and on nothing else: not on the host's speed, nor on the secrets that the devices draw.
    */
   play(round: number, parameters: ParameterVector, observer: RoundObserver): Promise<PlayedRound>;
+  /** Takes an upload for one that has left, of a round that was interrupted and is not played again. */
+  recall(upload: FleetUpload): void;
   dispose(): Promise<void>;
 }
 
@@ -179,6 +181,7 @@ export async function createFederation(options: FederationOptions): Promise<Fede
       return { accuracy: correct / examples, loss: lossSum / examples };
     },
     play,
+    recall: fleet.recall,
     dispose: () => trainer.dispose(),
   };
 }

@@ -13,7 +13,7 @@ import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { JsonObject, RunMeta } from "../../shared/protocol/run-meta.ts";
 import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
 import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
-import { openFleetJournal } from "../fleet/fleet-journal.ts";
+import { FLEET_JOURNAL_FILE, type FleetJournal, openFleetJournal } from "../fleet/fleet-journal.ts";
 import { configDocument, invitedPerRound, type RunConfig } from "./config.ts";
 import { createEventRecorder, type EventRecorder } from "./event-recorder.ts";
 import { createFederation, type Federation, type PlayedRound } from "./federation.ts";
@@ -57,9 +57,10 @@ export interface StopSignal {
 export async function runExperiment(options: RunOptions): Promise<RunResult> {
   const { config, folder, runId, provider, clock } = options;
   const store = openRunStore(folder, { mode: options.resume ? "resume" : "create" });
-  const journal = openFleetJournal(join(folder, "fleet-journal.ndjson"));
+  let journal: FleetJournal | undefined;
   let federation: Federation | undefined;
   try {
+    journal = openFleetJournal(join(folder, FLEET_JOURNAL_FILE));
     const meta = options.resume ? resumedMeta(store, config) : undefined;
     const taskId = meta === undefined ? provider.random.bytes(16) : fromHex(String(meta.stamp.taskId));
     federation = await createFederation({
@@ -75,7 +76,7 @@ export async function runExperiment(options: RunOptions): Promise<RunResult> {
     return await playRounds(options, store, federation, recorder);
   } finally {
     await federation?.dispose();
-    journal.close();
+    journal?.close();
     store.close();
   }
 }

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { roundNumber } from "../../client/device.ts";
 import { type Checkpoint, openRunReader, type SpentRound } from "../../server/store/run-reader.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
+import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
 import { createFederation, type Federation } from "./federation.ts";
 import { authorityOf } from "./run-authority.ts";
@@ -41,7 +44,8 @@ export interface VerifyOptions {
 /**
  * Plays a finished or paused run again from its configuration, round number by round number: those that were committed,
  * and those that were abandoned for a reason that lies in the experiment. Numbers that an interruption spent are passed
- * over, as they were (`architecture.md`, "Storage"). Nothing is written.
+ * over, as they were (`architecture.md`, "Storage"), but for what the devices remember of them: the uploads that had
+ * left by then. Nothing is written.
  *
  * @throws {MurmurError} `run-not-found`, `store-corrupt`
  */
@@ -70,6 +74,7 @@ interface Recorded {
   readonly spent: readonly SpentRound[];
   readonly records: readonly RoundRecord[];
   readonly checkpoint: Checkpoint;
+  readonly uploads: readonly FleetUpload[];
 }
 
 function readRecorded(folder: string): Recorded {
@@ -86,6 +91,7 @@ function readRecorded(folder: string): Recorded {
       spent: reader.spentRounds(),
       records: reader.rounds(),
       checkpoint,
+      uploads: readFleetJournal(join(folder, FLEET_JOURNAL_FILE)),
     };
   } finally {
     reader.close();
@@ -104,13 +110,17 @@ const FROM_OUTSIDE: ReadonlySet<string | undefined> = new Set(["interrupted", "s
 async function replay(options: VerifyOptions, federation: Federation, recorded: Recorded): Promise<Replay> {
   const { algorithm, initial } = federation;
   const hashes = new Map(recorded.records.map(({ round, modelHash }) => [round, modelHash]));
-  const numbers = recorded.spent.filter(
-    ({ round, outcome, reason }) =>
-      round <= recorded.checkpoint.round && outcome !== "open" && !FROM_OUTSIDE.has(reason),
-  );
+  const spent = recorded.spent.filter(({ round }) => round <= recorded.checkpoint.round);
+  const isPlayed = ({ outcome, reason }: SpentRound) => outcome !== "open" && !FROM_OUTSIDE.has(reason);
+  const most = spent.filter(isPlayed).length;
   let state = algorithm.init(initial);
   let rounds = 0;
-  for (const { round } of numbers) {
+  for (const entry of spent) {
+    const { round } = entry;
+    if (!isPlayed(entry)) {
+      recorded.uploads.filter(({ roundId }) => roundNumber(roundId) === round).forEach(federation.recall);
+      continue;
+    }
     const { outcome } = await federation.play(round, state.parameters, {
       onSelected: () => {},
       onFacts: () => {},
@@ -124,7 +134,7 @@ async function replay(options: VerifyOptions, federation: Federation, recorded: 
       return { rounds, firstDifference: round, hash: hashOf(state.parameters) };
     }
     rounds++;
-    options.onRound?.(rounds, numbers.length);
+    options.onRound?.(rounds, most);
   }
   return { rounds, firstDifference: null, hash: hashOf(state.parameters) };
 }

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs";
 import type { UploadEntry } from "../../client/journal.ts";
 import { fromHex, toHex } from "../../shared/crypto/bytes.ts";
+import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 
 /** An upload that left one of the fleet's devices. */
@@ -25,12 +26,16 @@ interface Line {
   readonly at: number;
 }
 
-/** Opens the journal for appending. A line torn by the end of an earlier process is of an upload that never left. */
+/** Its file in the run's folder. */
+export const FLEET_JOURNAL_FILE = "fleet-journal.ndjson";
+
+/**
+ * Opens the journal for appending. A line torn by the end of an earlier process is of an upload that never left.
+ * @throws {MurmurError} `store-corrupt` when a whole line does not parse: forgetting it could let an upload leave twice.
+ */
 export function openFleetJournal(path: string): FleetJournal {
-  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-  const whole = text.lastIndexOf("\n") + 1;
-  if (whole < text.length) truncateSync(path, Buffer.byteLength(text.slice(0, whole)));
-  const uploads = text.slice(0, whole).split("\n").filter(Boolean).map(parseLine);
+  const { uploads, wholeBytes, torn } = readLines(path);
+  if (torn) truncateSync(path, wholeBytes);
   const file = openSync(path, "a", 0o600);
   return {
     uploads,
@@ -41,6 +46,28 @@ export function openFleetJournal(path: string): FleetJournal {
     },
     close: () => closeSync(file),
   };
+}
+
+/**
+ * What the journal holds, for who only looks.
+ * @throws {MurmurError} as {@link openFleetJournal}.
+ */
+export function readFleetJournal(path: string): readonly FleetUpload[] {
+  return readLines(path).uploads;
+}
+
+function readLines(path: string): { uploads: FleetUpload[]; wholeBytes: number; torn: boolean } {
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  const lines = whole.split("\n").filter(Boolean);
+  const uploads = lines.map((line, i) => {
+    try {
+      return parseLine(line);
+    } catch (cause) {
+      throw new MurmurError("store-corrupt", `Line ${i + 1} of ${path} is not an upload's.`, { cause });
+    }
+  });
+  return { uploads, wholeBytes: Buffer.byteLength(whole), torn: whole.length < text.length };
 }
 
 function parseLine(text: string): FleetUpload {

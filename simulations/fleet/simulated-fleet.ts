@@ -30,6 +30,8 @@ export interface SimulatedFleet {
   /** Its place in the partition of the data. */
   index(id: DeviceId): number;
   hasUploaded(id: DeviceId, modelHash: Uint8Array): boolean;
+  /** Takes an upload for one that has left, of a round that is not played here. */
+  recall(upload: FleetUpload): void;
 }
 
 export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedFleet {
@@ -39,7 +41,11 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
   const indices = new Map(devices.map((id, i) => [id, i]));
   const machines = new Map<DeviceId, Device>();
   const uploads = new Map<DeviceId, UploadEntry[]>();
-  for (const { device, ...entry } of options.uploads) uploadsOf(device).push(entry);
+  for (const upload of options.uploads) recall(upload);
+
+  function recall({ device, ...entry }: FleetUpload): void {
+    uploadsOf(device).push(entry);
+  }
 
   function uploadsOf(id: DeviceId): UploadEntry[] {
     const known = uploads.get(id);
@@ -99,5 +105,6 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
       return index;
     },
     hasUploaded: (id, modelHash) => uploadsOf(id).some((entry) => equalBytes(entry.modelHash, modelHash)),
+    recall,
   };
 }
