@@ -49,7 +49,8 @@ export function quantise(
   for (let start = 0; start < values.length; start += words.length) {
     const end = Math.min(start + words.length, values.length);
     rounding.fill(end - start === words.length ? words : words.subarray(0, end - start));
-    const nonFinite = roundStochastically(target, values, start, end, words, quantiser.scale, quantiser.levels);
+    if (roundWithinRange(target, values, start, end, words, quantiser.scale, quantiser.levels)) continue;
+    const nonFinite = roundAndClamp(target, values, start, end, words, quantiser.scale, quantiser.levels);
     if (nonFinite !== -1) throw new NonFiniteUpdateError(nonFinite);
   }
   return target;
@@ -110,8 +111,33 @@ export class NonFiniteUpdateError extends MurmurError {
 /** 64 KiB of rounding bits at a time. */
 const WORDS_PER_FILL = 16_384;
 
+/**
+ * Rounds a block without a branch that depends on it: two thirds of the time that {@link roundAndClamp} takes. Returns
+ * whether every coordinate lay within ±L; otherwise the block has to be done again.
+ */
+function roundWithinRange(
+  target: Int32Array,
+  values: Float32Array,
+  start: number,
+  end: number,
+  words: Uint32Array,
+  scale: number,
+  levels: number,
+): boolean {
+  let within = true;
+  for (let i = start; i < end; i++) {
+    const scaled = values[i] * scale;
+    if (!(Math.abs(scaled) < levels)) within = false;
+    const below = Math.floor(scaled);
+    // No branch on a random bit: it would be mispredicted every other time. The two fractions sum to less than 2, so
+    // that truncating is taking the floor.
+    target[i] = (below | 0) + ((scaled - below + (words[i - start] + 0.5) * 2 ** -32) | 0);
+  }
+  return within;
+}
+
 /** Returns the index of the first coordinate that is not finite, or −1. */
-function roundStochastically(
+function roundAndClamp(
   target: Int32Array,
   values: Float32Array,
   start: number,
@@ -129,8 +155,6 @@ function roundStochastically(
       continue;
     }
     const below = Math.floor(scaled);
-    // No branch on a random bit: it would be mispredicted every other time. The two fractions sum to less than 2, so
-    // that truncating is taking the floor.
     target[i] = (below | 0) + ((scaled - below + (words[i - start] + 0.5) * 2 ** -32) | 0);
   }
   return -1;
