@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  decodeAbortCode,
+  decodeConfiguration,
+  decodeModelChunk,
+  decodeReleased,
+  encodeAccept,
+  encodeBegin,
+  encodeConfiguration,
+  encodeDecline,
+  encodeModel,
+  encodeReleased,
+  encodeTrained,
+} from "../../../shared/protocol/control-messages.ts";
+import { decodeFrame, FRAME_TYPES, FrameError, NO_INDEX } from "../../../shared/protocol/frame.ts";
+import { ABORT_CODES, type AbortCode } from "../../../shared/protocol/reasons.ts";
+import { offer } from "../../client/device-fixtures.ts";
+
+const { binding, configuration, configure } = offer();
+const bodyOf = (frame: Uint8Array) => decodeFrame(frame).body;
+
+describe("CONFIGURE", () => {
+  it("reads as it was written, as a simulation or not", () => {
+    expect(decodeConfiguration(bodyOf(configure))).toEqual(configuration);
+    const { simulationSeed: _, ...real } = configuration;
+    expect(decodeConfiguration(bodyOf(encodeConfiguration(binding, real)))).toEqual(real);
+  });
+
+  it("cut anywhere, or with a byte behind it, is refused", () => {
+    const body = bodyOf(configure);
+    for (let length = 0; length < body.length; length++) {
+      expect(() => decodeConfiguration(body.subarray(0, length))).toThrow(FrameError);
+    }
+    expect(() => decodeConfiguration(Uint8Array.of(...body, 0))).toThrow(FrameError);
+  });
+
+  it("with any byte changed is refused, or written differently: there is one encoding", () => {
+    const body = bodyOf(configure);
+    fc.assert(
+      fc.property(fc.nat(body.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const changed = body.slice();
+        changed[at] ^= change;
+        let read: ReturnType<typeof decodeConfiguration>;
+        try {
+          read = decodeConfiguration(changed);
+        } catch (error) {
+          expect(error).toBeInstanceOf(FrameError);
+          return;
+        }
+        expect(bodyOf(encodeConfiguration(binding, read))).toEqual(changed);
+      }),
+    );
+  });
+
+  it.each([
+    { parameters: 0 },
+    { parameters: 2 ** 28 + 1 },
+    { training: { epochs: 0, batchSize: 1, learningRate: 1 } },
+    { training: { epochs: 1, batchSize: 0, learningRate: 1 } },
+  ])("of %j is refused", (changes) => {
+    const frame = encodeConfiguration(binding, { ...configuration, ...changes });
+    expect(() => decodeConfiguration(bodyOf(frame))).toThrow(FrameError);
+  });
+});
+
+describe("MODEL", () => {
+  it("is cut into pieces of at most a mebibyte, numbered, that join to the model", () => {
+    const model = Uint8Array.from({ length: (2 << 20) + 5 }, (_, i) => i % 251);
+    const frames = encodeModel(binding, model).map(decodeFrame);
+    expect(frames.map(({ header }) => header.sequence)).toEqual([0, 1, 2]);
+    const chunks = frames.map(({ body }) => decodeModelChunk(body));
+    expect(chunks.map(({ offset, bytes }) => [offset, bytes.length])).toEqual([
+      [0, 1 << 20],
+      [1 << 20, 1 << 20],
+      [2 << 20, 5],
+    ]);
+    expect(Buffer.concat(chunks.map(({ bytes }) => bytes)).equals(model)).toBe(true);
+  });
+});
+
+describe("the short messages", () => {
+  it.each([
+    ["accept", encodeAccept],
+    ["trained", encodeTrained],
+    ["begin", encodeBegin],
+  ] as const)("%s is a header bound to its round, and nothing else", (type, encode) => {
+    const { header, body } = decodeFrame(encode(binding));
+    expect(body).toHaveLength(0);
+    expect(header).toEqual({
+      type: FRAME_TYPES[type],
+      flags: 0,
+      roundId: binding.roundId,
+      binding: binding.context,
+      sender: NO_INDEX,
+      sequence: 0,
+    });
+  });
+
+  it.each(Object.keys(ABORT_CODES) as AbortCode[])("DECLINE %s reads as it was written", (code) => {
+    expect(decodeAbortCode(bodyOf(encodeDecline(binding, code)))).toBe(code);
+  });
+
+  it("a code that is none, or not one byte, is no code", () => {
+    expect(decodeAbortCode(Uint8Array.of(0))).toBeUndefined();
+    expect(decodeAbortCode(Uint8Array.of(255))).toBeUndefined();
+    expect(decodeAbortCode(new Uint8Array(0))).toBeUndefined();
+    expect(decodeAbortCode(Uint8Array.of(1, 1))).toBeUndefined();
+  });
+
+  it("RELEASED carries its reason, as UTF-8 and whole", () => {
+    const body = bodyOf(encodeReleased(binding, "over-selected"));
+    expect(decodeReleased(body)).toBe("over-selected");
+    expect(() => decodeReleased(body.subarray(0, -1))).toThrow(FrameError);
+    expect(() => decodeReleased(Uint8Array.of(0, 0, 0, 1, 0xff))).toThrow(FrameError);
+  });
+});
