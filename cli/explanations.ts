@@ -87,7 +87,6 @@ const DROP_TEXTS = {
   "bad-key": "Its public key is not canonical, of low order, or already in the roster.",
   late: "Its answer came after the stage had closed, and was discarded unread.",
   oversize: "It sent more bytes than the round allows.",
-  isolated: "Too few of its neighbours in the sharing graph were left for it to go on.",
   "over-selected": "The round had its goal already (`round.closeAt: goal`).",
 } satisfies Record<DropReason, string>;
 

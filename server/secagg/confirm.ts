@@ -4,7 +4,7 @@ import { confirmedMessage } from "../../shared/secagg/key-schedule.ts";
 import { encodeBitmap } from "../../shared/secagg/messages/bitmap.ts";
 import { type AcksMessage, decodeSignature, encodeAcks } from "../../shared/secagg/messages/exchanges.ts";
 import type { RingAccumulator } from "../../shared/secagg/ring-accumulator.ts";
-import { withoutEnoughHolders } from "./minimum.ts";
+import { secretOwners, withoutEnoughHolders } from "./minimum.ts";
 import {
   DeviceFault,
   outgoing,
@@ -53,7 +53,7 @@ export function collectConfirmations(context: StageContext, roster: ClosedRoster
       return { kind: "abandoned", reason: "below-quorum", have: confirmed.size, need, detail };
     }
     const asked = [...confirmed.keys()].filter((index) => context.isPresent(devices[index]));
-    const short = withoutEnoughHolders(roster, new Set(asked));
+    const short = withoutEnoughHolders(roster, secretOwners(roster), new Set(asked));
     if (short !== undefined) {
       sum.dispose();
       return { kind: "abandoned", ...short };

@@ -1,7 +1,7 @@
 import { FRAME_TYPES } from "../../shared/protocol/frame.ts";
 import { encodeBitmap } from "../../shared/secagg/messages/bitmap.ts";
 import { collectConfirmations } from "./confirm.ts";
-import { leastDevices, withoutEnoughHolders } from "./minimum.ts";
+import { leastDevices, secretOwners, withoutEnoughHolders } from "./minimum.ts";
 import {
   DeviceFault,
   outgoing,
@@ -39,7 +39,7 @@ export function collectMasked(
       return { kind: "abandoned", reason: "below-quorum", have: survivors.size, need, detail };
     }
     const closed = { ...roster, commitments, survivors, bitmap: encodeBitmap(survivors, graph.size), sum };
-    const short = withoutEnoughHolders(closed, survivors);
+    const short = withoutEnoughHolders(closed, secretOwners(closed), survivors);
     if (short !== undefined) {
       sum.dispose();
       return { kind: "abandoned", ...short };

@@ -10,30 +10,15 @@ export function leastDevices(agreement: SecAggAgreement, parameters: AgreedParam
 }
 
 /**
- * Devices that have fewer than t neighbours left, repeatedly taken out until everyone who is left has t. Nobody could
- * rebuild the secrets of one that stayed.
- */
-export function isolatedDevices({ graph }: Roster, present: Iterable<number>): readonly number[] {
-  const left = new Set(present);
-  const isolated: number[] = [];
-  for (let before = -1; before !== isolated.length; ) {
-    before = isolated.length;
-    for (const index of left) {
-      if (countOf(graph.neighbours(index), left) >= graph.threshold) continue;
-      left.delete(index);
-      isolated.push(index);
-    }
-  }
-  return isolated;
-}
-
-/**
  * A secret that cannot be rebuilt even if every one of `holders` gives its share: then the round is abandoned before
  * anyone is asked for one.
  */
-export function withoutEnoughHolders(roster: ClosedRoster, holders: ReadonlySet<number>): SecAggAbandoned | undefined {
-  const { graph, devices } = roster;
-  for (const owner of secretOwners(roster)) {
+export function withoutEnoughHolders(
+  { graph, devices }: Roster,
+  owners: Iterable<number>,
+  holders: ReadonlySet<number>,
+): SecAggAbandoned | undefined {
+  for (const owner of owners) {
     const have = countOf(graph.neighbours(owner), holders);
     if (have >= graph.threshold) continue;
     const detail = `${have} holders of the shares of ${devices[owner]} are left, ${graph.threshold} are needed`;

@@ -125,22 +125,18 @@ export function runStages(options: ServerSecAggOptions, open: (context: StageCon
     return NOTHING;
   }
 
-  function enter(transition: Transition): SecAggEffects {
+  function enter(transition: Transition): readonly Outgoing[] {
     switch (transition.kind) {
-      case "next": {
+      case "next":
         state = { kind: "collecting", stage: transition.stage };
-        const isolated = transition.isolated ?? [];
-        for (const device of isolated) gone.add(device);
-        const detail = "too few of its neighbours are left";
-        return { send: transition.send, dropped: isolated.map((device) => ({ device, reason: "isolated", detail })) };
-      }
+        return transition.send;
       case "done":
         state = { kind: "done", result: transition.result };
-        return { send: transition.send, dropped: [] };
+        return transition.send;
       case "abandoned": {
         const { kind: _, ...why } = transition;
         state = { kind: "abandoned", why };
-        return NOTHING;
+        return [];
       }
     }
   }
@@ -188,8 +184,7 @@ export function runStages(options: ServerSecAggOptions, open: (context: StageCon
       const { stage } = state;
       const dropped: Dropped[] = [];
       for (const device of [...stage.waitingFor]) dropped.push(...drop(stage, device, "deadline").dropped);
-      const closing = enter(stage.close());
-      return { dropped: [...dropped, ...closing.dropped], send: closing.send };
+      return { dropped, send: enter(stage.close()) };
     },
   };
 }

@@ -10,7 +10,7 @@ import {
   type SharesMessage,
 } from "../../shared/secagg/messages/exchanges.ts";
 import { collectMasked } from "./mask.ts";
-import { isolatedDevices, leastDevices } from "./minimum.ts";
+import { leastDevices, withoutEnoughHolders } from "./minimum.ts";
 import {
   DeviceFault,
   outgoing,
@@ -40,25 +40,20 @@ export function collectShares(context: StageContext, roster: Roster): ServerStag
   }
 
   function close(): Transition {
-    const isolated = isolatedDevices(roster, shared.keys());
-    for (const index of isolated) shared.delete(index);
     const need = leastDevices(agreement, roster.parameters);
     if (shared.size < need) {
       const detail = `${shared.size} devices shared their secrets, ${need} are needed`;
       return { kind: "abandoned", reason: "below-quorum", have: shared.size, need, detail };
     }
+    const short = withoutEnoughHolders(roster, shared.keys(), new Set(shared.keys()));
+    if (short !== undefined) return { kind: "abandoned", ...short };
     const sharing = encodeBitmap(shared.keys(), graph.size);
     const commitments = new Map([...shared].map(([index, { commitment }]) => [index, commitment]));
     const send = [...shared.keys()].map((index) => {
       const body = encodeSharesForward({ sharing, boxes: boxesFor(index) });
       return outgoing(context, devices[index], FRAME_TYPES.sharesForward, sid, body);
     });
-    return {
-      kind: "next",
-      stage: collectMasked(context, roster, commitments),
-      send,
-      isolated: isolated.map((index) => devices[index]),
-    };
+    return { kind: "next", stage: collectMasked(context, roster, commitments), send };
   }
 
   return {

@@ -41,13 +41,7 @@ export interface ServerStage {
 }
 
 export type Transition =
-  | {
-      readonly kind: "next";
-      readonly stage: ServerStage;
-      readonly send: readonly Outgoing[];
-      /** Devices that answered and cannot go on all the same: too few of their neighbours are left. */
-      readonly isolated?: readonly DeviceId[];
-    }
+  | { readonly kind: "next"; readonly stage: ServerStage; readonly send: readonly Outgoing[] }
   | { readonly kind: "done"; readonly result: SecAggResult; readonly send: readonly Outgoing[] }
   | ({ readonly kind: "abandoned" } & SecAggAbandoned);
 

@@ -31,8 +31,6 @@ export const DROP_REASONS = [
   "late",
   /** more bytes than the round allows */
   "oversize",
-  /** too few of its neighbours in the sharing graph are left to go on with it */
-  "isolated",
   /** the round had its goal already (`closeAt: goal`) */
   "over-selected",
 ] as const;
