@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "libsql";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRunReader } from "../../../server/store/run-reader.ts";
 import { openRunStore } from "../../../server/store/run-store.ts";
 import { cryptoProvider } from "../../../shared/crypto/node-provider.ts";
 import { cryptoProvider as portableProvider } from "../../../shared/crypto/portable-provider.ts";
 import type { RunEvent } from "../../../shared/protocol/events.ts";
 import { createAuthority } from "../../../simulations/experiments/authority-folder.ts";
-import { type PlayOptions, playRun, smallConfig, temporaryFolder, verify } from "./run-fixtures.ts";
+import { type PlayedRun, type PlayOptions, playRun, smallConfig, temporaryFolder, verify } from "./run-fixtures.ts";
 
 const isRoundDone = (event: RunEvent, round: number) => event.type === "round.done" && event.p.round === round;
 
@@ -24,6 +25,14 @@ const stopWithin = (round: number, stage: string): PlayOptions => ({
     event.type === "round.stage" && event.round === round && event.p.stage === stage ? "now" : undefined,
 });
 
+/** One run to its end, for the tests that compare with it or only look at it. */
+let finished: PlayedRun;
+beforeAll(async () => {
+  const folder = join(mkdtempSync(join(tmpdir(), "murmur-run-")), "run");
+  finished = await playRun(smallConfig(), { folder });
+});
+afterAll(() => rmSync(join(finished.folder, ".."), { recursive: true, force: true }));
+
 function weightsOf(folder: string): Buffer {
   return readFileSync(join(folder, "model.f32"));
 }
@@ -31,7 +40,7 @@ function weightsOf(folder: string): Buffer {
 describe("the same seed", () => {
   it("gives the same parameters, byte for byte, whatever secrets are drawn and whoever computes them", async () => {
     const config = smallConfig();
-    const one = await playRun(config);
+    const one = finished;
     const two = await playRun(config);
     const portable = await playRun(config, { provider: portableProvider });
     expect(one.result).toMatchObject({ ok: true, status: "done", rounds: 3, secagg: { exact: true } });
@@ -42,9 +51,8 @@ describe("the same seed", () => {
   });
 
   it("another seed gives others", async () => {
-    const one = await playRun(smallConfig({ round: { count: 1 } }));
-    const two = await playRun(smallConfig({ seed: 43, round: { count: 1 } }));
-    expect(two.result.modelHash).not.toBe(one.result.modelHash);
+    const { folder } = await playRun(smallConfig({ seed: 43 }));
+    expect(weightsOf(folder)).not.toEqual(weightsOf(finished.folder));
   });
 
   it("gives the same parameters without masks: masking changes no bit of the sum", async () => {
@@ -61,12 +69,11 @@ describe("the same seed", () => {
 describe("a run that is stopped", () => {
   it("between rounds and resumed ends with the parameters of one that was not", async () => {
     const config = smallConfig();
-    const straight = await playRun(config);
     const stopped = await playRun(config, stopAfter(1));
     expect(stopped.result).toMatchObject({ status: "interrupted", rounds: 1, ok: false });
     const resumed = await playRun(config, { folder: stopped.folder, resume: true });
     expect(resumed.result).toMatchObject({ status: "done", rounds: 3, ok: true });
-    expect(weightsOf(resumed.folder)).toEqual(weightsOf(straight.folder));
+    expect(weightsOf(resumed.folder)).toEqual(weightsOf(finished.folder));
     expect(resumed.events[0]).toMatchObject({ type: "run.resumed", p: { spent: [] } });
   });
 
@@ -97,8 +104,8 @@ describe("a run that is stopped", () => {
 });
 
 describe("what a run leaves", () => {
-  it("is the events in order and whole, and the files with their hashes", async () => {
-    const { folder, events, result } = await playRun(smallConfig());
+  it("is the events in order and whole, and the files with their hashes", () => {
+    const { folder, events, result } = finished;
     const lines = readFileSync(join(folder, "events.ndjson"), "utf8").trim().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(events);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
@@ -150,18 +157,29 @@ describe("what a run leaves", () => {
   });
 });
 
+describe("closeAt: goal", () => {
+  it("goes on with the goal's updates, and releases whom it invited beyond them", async () => {
+    const config = smallConfig({ fleet: { dropout: 0 }, round: { closeAt: "goal", count: 2 } });
+    const { result, folder } = await playRun(config);
+    expect(result).toMatchObject({ ok: true, rounds: 2, drops: { "over-selected": 4 } });
+    const reader = openRunReader(folder);
+    expect(reader.rounds().map(({ survivors }) => survivors)).toEqual([6, 6]);
+    reader.close();
+    expect(await verify(folder)).toMatchObject({ matches: true });
+  });
+});
+
 describe("verify", () => {
   it("plays the run again and finds the same parameters", async () => {
-    const { folder, result } = await playRun(smallConfig());
+    const { folder, result } = finished;
     const before = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name)).toString("hex")]);
     expect(await verify(folder)).toMatchObject({ matches: true, rounds: 3, actualHash: result.modelHash });
     expect(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name)).toString("hex")])).toEqual(before);
   });
 
   it("says which round differs when the record was made with something else", async () => {
-    const { folder } = await playRun(smallConfig());
     const forged = join(temporaryFolder(), "forged");
-    cpSync(folder, forged, { recursive: true });
+    cpSync(finished.folder, forged, { recursive: true });
     const database = new Database(join(forged, "run.db"));
     database
       .prepare("UPDATE rounds SET record = json_set(record, '$.modelHash', ?) WHERE round = 2")
@@ -171,11 +189,12 @@ describe("verify", () => {
   });
 
   it("finds a checkpoint that has been changed", async () => {
-    const { folder } = await playRun(smallConfig({ round: { count: 1 } }));
-    const database = new Database(join(folder, "run.db"));
+    const forged = join(temporaryFolder(), "forged");
+    cpSync(finished.folder, forged, { recursive: true });
+    const database = new Database(join(forged, "run.db"));
     database.prepare("UPDATE checkpoints SET parameters = zeroblob(length(parameters))").run();
     database.close();
-    await expect(verify(folder)).rejects.toMatchObject({ name: "store-corrupt" });
+    await expect(verify(forged)).rejects.toMatchObject({ name: "store-corrupt" });
   });
 });
 
