@@ -47,14 +47,15 @@ export function isX25519PublicKeyAcceptable(publicKey: Uint8Array): boolean {
 
 /**
  * False for an Ed25519 key and signature (R ‖ S) that suite 1 refuses unseen: wrong lengths, S ≥ L, an encoding of A or R
- * with y ≥ p or with x = 0 and the sign bit set, or A of small order. Whether A and R lie on the curve is left to the
- * verification equation.
+ * with y ≥ p, or A or R of small order (with that, of x = 0 and the sign bit set). Whether A and R lie on the curve is
+ * left to the verification equation. No signer who follows RFC 8032 makes such an R; OpenSSL refuses it from 3.5 on and
+ * took it before, so it is refused here for every version to agree.
  */
 export function isEd25519InputAcceptable(publicKey: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false;
   const r = signature.subarray(0, 32);
-  if (!isReducedModP(publicKey) || !isReducedModP(r) || isNegativeZero(r)) return false;
-  if (SMALL_ORDER_EDWARDS_Y.some((y) => equalsIgnoringTopBit(publicKey, y))) return false;
+  if (!isReducedModP(publicKey) || !isReducedModP(r)) return false;
+  if (SMALL_ORDER_EDWARDS_Y.some((y) => equalsIgnoringTopBit(publicKey, y) || equalsIgnoringTopBit(r, y))) return false;
   return isBelow(signature.subarray(32), GROUP_ORDER);
 }
 
@@ -82,14 +83,6 @@ function isReducedModP(bytes: Uint8Array): boolean {
   if ((bytes[31] & 0x7f) !== 0x7f || bytes[0] < 0xed) return true;
   for (let i = 1; i < 31; i++) if (bytes[i] !== 0xff) return true;
   return false;
-}
-
-/** x = 0, that is y = 1 or y = −1, with the sign bit set: "decoding fails" (RFC 8032 section 5.1.3, step 4). */
-function isNegativeZero(point: Uint8Array): boolean {
-  return (
-    point[31] >= 0x80 &&
-    (equalsIgnoringTopBit(point, SMALL_ORDER_EDWARDS_Y[1]) || equalsIgnoringTopBit(point, SMALL_ORDER_EDWARDS_Y[4]))
-  );
 }
 
 function equalsIgnoringTopBit(bytes: Uint8Array, value: Uint8Array): boolean {

@@ -31,7 +31,8 @@ export interface CryptoProvider {
   /** Imports a raw 32-byte seed (RFC 8032 section 5.1.5). */
   importEd25519(seed: Uint8Array): Ed25519Key;
   /**
-   * RFC 8032 verification, strict: false for S ≥ L, non-canonical A or R, small-order A, wrong lengths. Never throws.
+   * RFC 8032 verification, strict: false for S ≥ L, non-canonical A or R, A or R of small order, wrong
+   * lengths. Never throws.
    * The equation is the one without cofactor, [S]B = R + [k]A: with it, and only with it, do both providers agree on
    * signatures whose R or A has a small-order component.
    */
