@@ -10,16 +10,21 @@
  * coordinator that shows two victims a shorter U2 and then two lists of survivors to two groups collects b of the
  * victims from one group and s of their U2-neighbours from the other, and opens a sum of two updates.
  *
- * One accepted view, 2t > k + A and k > A + D then leave no partial sum. Let S be the honest members of a sum that can be
- * opened, each with b rebuilt and no mask left to a device outside S that is honest and not dead in the accepted view.
+ * One accepted view (U2, U3) and 2t > k + A then leave one sum, that of every honest device in U3. Holders that accept give
+ * shares of one kind of each secret pair, s or b, and corrupted ones alone are fewer than t: b is rebuilt only of devices
+ * in U3, s only of "dead" ones in U2 \ U3, dishonestly named or not. Let S be the honest contributors to any linear
+ * combination that can be opened. Each is in U3 and has b rebuilt, and its honest neighbours in *its own* U2 are in S or
+ * dead, for another neighbour's mask would stay.
  *
- * 1. If no member of S holds the accepted view: take one, T, with c corrupted neighbours. Its U2 had t neighbours, all
- *    corrupted, dead or in S; b_T came from t neighbours that are corrupted or accept. The four kinds are disjoint:
- *    2t ≤ k + c ≤ k + A, which is false.
- * 2. Otherwise every survivor that accepts and neighbours a member that accepts is in S. If some accepting survivor were
- *    not, the ring would have two gaps of at least k/2 places without accepting devices between the two sides. b of the
- *    last member before a gap came from at most k/2 accepting neighbours and the corrupted ones in the gap, so each gap
- *    holds t − k/2 corrupted devices: 2t − k ≤ A, which is false. So S holds every survivor that accepts.
+ * 1. Some member of S accepts. If none did, take any, T, with c ≤ A corrupted neighbours. At least t of T's neighbours were
+ *    in T's U2: they are corrupted, dead or in S. At least t gave b_T: they are corrupted or accept. Only the corrupted
+ *    are counted twice: 2t ≤ k + c, which is false.
+ * 2. A member that accepts has uploaded with the accepted U2, so its honest neighbours in U3 are in S, whether they
+ *    accept or not. Suppose an honest device L of U3 is not in S. On the complete graph it is a neighbour: false. On the
+ *    Harary graph (k even), going from L around the ring in either direction, let R be the first accepting member of S.
+ *    L is more than k/2 places from R, and within k/2 places of R towards L nobody honest accepts: it would be in S, and
+ *    nearer. So b_R came from at most k/2 neighbours on the far side and corrupted ones on this side, t − k/2 at least.
+ *    The two directions meet different places (also if R is the same device): 2t − k ≤ A, which is false.
  */
 export function confirmationQuorum(rosterSize: number, corruptedTolerated: number): number {
   return Math.floor((rosterSize - 1 + corruptedTolerated) / 2) + 1;

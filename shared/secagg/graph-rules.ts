@@ -62,13 +62,11 @@ export function finder(population: Population, options: FinderOptions): GraphPar
  * The smallest even degree k ≤ n - 1 with k - D ≥ t and k > A + D, where t = ⌊(A+k)/2⌋ + 1; null where there is none.
  * Then, whatever the placement of A corrupted and D dropped devices on the ring,
  *
- * - 2t > k + A: both secrets of one device can never be rebuilt, under any split of views;
+ * - 2t > k + A: both secrets of one device can never be rebuilt, under any split of views; and with the confirmations of
+ *   `confirmation-quorum.ts` (proof there) the one sum that an active coordinator can open has every honest survivor.
+ *   Confirmations of t neighbours alone would not give that;
  * - a Harary graph is k-connected (Harary 1962), so A + D < k removals leave it connected;
  * - D drop-outs leave every device t share holders.
- *
- * What it does not give: that all honest devices have accepted one list of survivors. A coordinator that also shows
- * devices different sets of share senders (U2) can open a sum that lacks devices named on the lists that its contributors
- * accepted (`split-views.test.ts` has it at the defaults for a hundred devices). The complete graph excludes that.
  *
  * @throws {RangeError} as {@link finder}.
  */

@@ -8,6 +8,16 @@ export interface Deceit {
   survivors(device: number): ReadonlySet<number>;
 }
 
+/**
+ * Whose confirmations a device needs before it gives shares: so many other survivors', anywhere in the roster (the
+ * protocol), or t neighbours' (what would not do). Either is of one view, U2 and U3 together.
+ */
+export type ConfirmationRule = number | "neighbours";
+
+export interface ReplayedDeceit extends Deceit {
+  readonly confirmations: ConfirmationRule;
+}
+
 export interface ReplayedSession {
   /** Honest devices that sent their shares in exchange 4. */
   readonly accepted: ReadonlySet<number>;
@@ -19,7 +29,8 @@ export interface ReplayedSession {
  * A session in counts instead of bytes: each honest device makes the checks of exchanges 2 to 4 on what it is shown, the
  * corrupted ones sign and reveal whatever helps.
  */
-export function replaySession({ graph, corrupted, sharing, survivors }: Deceit): ReplayedSession {
+export function replaySession(deceit: ReplayedDeceit): ReplayedSession {
+  const { graph, corrupted, sharing, survivors, confirmations } = deceit;
   const honest = Array.from({ length: graph.size }, (_, device) => device).filter((device) => !corrupted.has(device));
   const enough = (devices: readonly number[]) => devices.length >= graph.threshold;
   const uploaded = honest.filter((u) => {
@@ -33,14 +44,14 @@ export function replaySession({ graph, corrupted, sharing, survivors }: Deceit):
       return subset && list.has(u) && enough(graph.neighbours(u).filter((v) => list.has(v)));
     }),
   );
+  const sameView = (u: number, v: number) => sharing(u) === sharing(v) && survivors(u) === survivors(v);
+  const confirms = (u: number) => (v: number) =>
+    v !== u && survivors(u).has(v) && (corrupted.has(v) || (signed.has(v) && sameView(u, v)));
   const accepted = new Set(
     [...signed].filter((u) =>
-      enough(
-        graph.neighbours(u).filter((v) => {
-          const confirms = corrupted.has(v) || (signed.has(v) && survivors(v) === survivors(u));
-          return survivors(u).has(v) && confirms;
-        }),
-      ),
+      confirmations === "neighbours"
+        ? enough(graph.neighbours(u).filter(confirms(u)))
+        : [...survivors(u)].filter(confirms(u)).length >= confirmations,
     ),
   );
   const rebuilt = (owner: number, kind: "seed" | "mask key") =>

@@ -1,5 +1,6 @@
 /**
- * A coordinator that deviates at will in exchanges 2 to 4, with corrupted devices that sign and reveal anything, against a
+ * The rule that t confirmations of *neighbours* are enough, which is the protocol's on the complete graph only: a
+ * coordinator that deviates at will in exchanges 2 to 4, with corrupted devices that sign and reveal anything, against a
  * ring of n devices, each with k neighbours and threshold t: exhaustive search for what it can open. Sets are bit masks
  * over the ring.
  *
@@ -74,26 +75,6 @@ export function acceptors(ring: Ring, neighbours: readonly number[], corrupted: 
   });
 }
 
-/**
- * A split that holds by itself: at least two lists, each of them accepted by *everyone* who signed it; the other honest
- * devices dropped out. Null when there is none.
- */
-export function findClosedSplit(ring: Ring, maxCorrupted: number): View | null {
-  const neighbours = neighbourMasks(ring);
-  let found: View | null = null;
-  for (const corrupted of corruptedSets(ring.size, maxCorrupted)) {
-    everyGrouping(ring.size, corrupted, 2, (groups) => {
-      if (groups[1] === 0 || groups[2] === 0) return false;
-      const accepting = acceptors(ring, neighbours, corrupted, groups);
-      if (accepting[1] !== groups[1] || accepting[2] !== groups[2]) return false;
-      found = { corrupted, group: groupOf(ring.size, groups) };
-      return true;
-    });
-    if (found !== null) return found;
-  }
-  return null;
-}
-
 /** What can be opened under one grouping, each honest device taken for itself. */
 export interface Openable {
   /** b can be rebuilt. */
@@ -149,14 +130,6 @@ export interface OpenedSums extends View {
   readonly opened: number;
   /** Honest devices outside that need not be dead for it. */
   readonly spared: number;
-}
-
-/**
- * A sum that is opened while an honest device outside it is not dead: b is rebuilt for every device in the sum, s for every
- * honest neighbour of it outside, and yet somebody is left over. Everyone has been told the same U2.
- */
-export function findPartialSum(ring: Ring, maxCorrupted: number, lists: number): OpenedSums | null {
-  return searchSums(ring, maxCorrupted, lists, 0, ({ spared }) => spared !== 0);
 }
 
 /**

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { confirmationQuorum } from "../../../shared/secagg/confirmation-quorum.ts";
+import { secaggParameters } from "../../../shared/secagg/graph-parameters.ts";
+import { findPartialSum, twoViewsCanBeAccepted } from "./accepted-view.ts";
+import { named, placementProofInstances } from "./split-view-instances.ts";
+
+/** SPLIT_VIEWS=long searches up to n = 14 instead of 11, which takes minutes. */
+const LONG = process.env.SPLIT_VIEWS === "long";
+
+describe("the quorum of confirmations", () => {
+  it("lets one view be accepted, whatever the coordinator shows to whom", () => {
+    for (let size = 3; size <= 300; size++) {
+      for (let corrupted = 0; corrupted < size; corrupted++) {
+        const quorum = confirmationQuorum(size, corrupted);
+        expect(twoViewsCanBeAccepted(size, corrupted, quorum)).toBe(false);
+        // One fewer would not do, except where n + A is odd and the halves do not fit.
+        if ((size + corrupted) % 2 === 0) expect(twoViewsCanBeAccepted(size, corrupted, quorum - 1)).toBe(true);
+      }
+    }
+  });
+
+  it("is the threshold of the complete graph", () => {
+    for (let cohort = 3; cohort <= 64; cohort++) {
+      const parameters = secaggParameters({ cohort, corrupted: 0, dropout: 0 });
+      if (!parameters.ok) throw new Error(parameters.reason);
+      expect(confirmationQuorum(cohort, parameters.corruptedTolerated)).toBe(parameters.threshold);
+    }
+  });
+});
+
+describe("an active coordinator, once there is one accepted view", () => {
+  it.each(named(placementProofInstances(7, LONG ? 14 : 11)))("opens every honest survivor or none: %s", (_, ring) => {
+    const { partial, cases } = findPartialSum(ring, ring.corrupted);
+    expect(partial).toBeNull();
+    expect(cases).toBeGreaterThan(0);
+  });
+
+  it("opens a part as soon as 2t = k + A: the search can find what it looks for", () => {
+    expect(findPartialSum({ size: 10, degree: 4, threshold: 3 }, 2).partial).not.toBeNull();
+    expect(findPartialSum({ size: 9, degree: 4, threshold: 2 }, 0).partial).not.toBeNull();
+  });
+});
