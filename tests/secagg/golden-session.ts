@@ -31,15 +31,29 @@ import {
   vanishing,
 } from "./session-harness.ts";
 
+/** What a recorded session may differ in; the golden one has the defaults. */
+export interface RecordedSessionOptions {
+  /** Devices, n; by default 5. */
+  readonly size?: number;
+  /** Ring width b; by default 20. */
+  readonly bits?: number;
+  readonly maxCohort?: number;
+  /** The numbers of the devices that vanish after they shared; by default the third. */
+  readonly vanish?: readonly number[];
+}
+
 /**
- * One session of five certified devices, the third of which vanishes after it shared, with every random byte fixed, and
- * every intermediate value written out: what an independent implementation of suite 1 is held to.
+ * One session of certified devices, some of which vanish after they shared, with every random byte fixed, and every
+ * intermediate value written out: what an independent implementation of suite 1 is held to.
  *
  * Device i, named `device-i`, draws from the stream SHA-256(name ‖ "/" ‖ counter), counter = 0, 1, … in decimal, a draw
  * of n bytes taking ⌈n/32⌉ whole blocks. Its draws are, in order: c_u 32, s_u 32, b_u 32, the coefficients of b_u's
  * polynomials 32 (t − 1), those of s_u's 32 (t − 1).
  */
-export function goldenSession(provider: CryptoProvider): Record<string, unknown> {
+export function goldenSession(
+  provider: CryptoProvider,
+  { size = 5, bits = 20, maxCohort = 8, vanish = [2] }: RecordedSessionOptions = {},
+): Record<string, unknown> {
   const authority = provider.importEd25519(named(provider, "authority"));
   const agreement: SecAggAgreement = testAgreement({
     level: "active-server",
@@ -47,17 +61,17 @@ export function goldenSession(provider: CryptoProvider): Record<string, unknown>
     taskId: fromHex("000102030405060708090a0b0c0d0e0f"),
     modelHash: provider.sha256(new TextEncoder().encode("golden model")),
     dimension: 11,
-    bits: 20,
+    bits,
     slots: createSlotTable([
       { name: "weight", max: 1, scale: 64, excess: "error" },
       { name: "examples", max: 100, scale: 1, excess: "clamp" },
     ]),
     transforms: ["clip:1", "quantise:8:1"],
-    maxCohort: 8,
+    maxCohort,
   });
   const secrets = new Map<DeviceId, Uint8Array[]>();
   const devices = new Map<DeviceId, TestDevice>();
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < size; i++) {
     const drawn: Uint8Array[] = [];
     const fixed = withFixedRandom(provider, `device-${i}`, drawn);
     const key = provider.importEd25519(named(provider, `identity-${i}`));
@@ -85,7 +99,7 @@ export function goldenSession(provider: CryptoProvider): Record<string, unknown>
     quorum: 3,
   });
   const session: TestSession = { agreement, server, devices, dropped: [], delivered: [] };
-  runSession(session, vanishing(new Map([[deviceName(2), { exchange: "mask", when: "before" }]])));
+  runSession(session, vanishing(new Map(vanish.map((i) => [deviceName(i), { exchange: "mask", when: "before" }]))));
   return {
     description: "One session of suite 1. All byte strings are hexadecimal; docs/protocol.md says what each is.",
     ...describeSession(provider, session, secrets),
@@ -153,7 +167,7 @@ function describeSession(
       };
     }),
     result: {
-      survivors: result.survivors.map((device) => byIndex.findIndex(([name]) => name === device)).sort(),
+      survivors: result.survivors.map((device) => byIndex.findIndex(([name]) => name === device)).sort((a, b) => a - b),
       sum: [...result.sum],
       resultHash: toHex(result.resultHash),
     },
