@@ -104,7 +104,7 @@ describe("neighbour-only confirmations would not do", () => {
 
   it("would bear that attack at n = 10, k = 6, t = 4, A = 1 already, though not where 3t > 2k + A", () => {
     expect(findDeceived({ size: 10, degree: 6, threshold: 4 }, 1, 2, true)).not.toBeNull();
-    const stronger = placementProofInstances(5, LONG ? 12 : 10).filter(
+    const stronger = placementProofInstances(5, LONG ? 12 : 9).filter(
       ({ degree, threshold, corrupted }) => 3 * threshold > 2 * degree + corrupted,
     );
     expect(stronger.length).toBeGreaterThan(10);
