@@ -6,6 +6,7 @@ import { encodeConfiguration, encodeModel, type RoundDeadlines } from "../shared
 import type { DeviceId } from "../shared/protocol/ids.ts";
 import { contextHash, type SecAggAgreement } from "../shared/secagg/agreement.ts";
 import { createRound, type Round } from "./round.ts";
+import type { CertificateCache } from "./secagg/certificate-cache.ts";
 import { createPlaintextServer } from "./secagg/plaintext.ts";
 import { createServerSecAgg } from "./secagg/session.ts";
 
@@ -23,6 +24,8 @@ export interface FederatedTask {
   readonly simulationSeed?: number;
   /** The pinned enrolment authority's key, at `active-server`. */
   readonly authority?: Uint8Array;
+  /** Certificates that were verified in earlier rounds. */
+  readonly certificates?: CertificateCache;
 }
 
 export interface OpenRound {
@@ -73,6 +76,7 @@ export function openRound(
         provider,
         agreement,
         ...(task.authority === undefined ? {} : { authority: task.authority }),
+        ...(task.certificates === undefined ? {} : { certificates: task.certificates }),
         nowSeconds,
         invited: trained,
         quorum,

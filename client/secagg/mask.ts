@@ -1,4 +1,4 @@
-import { boxContext, channelKey, pairMaskKey, selfMaskKey } from "../../shared/secagg/key-schedule.ts";
+import { boxContext, pairMaskKey, selfMaskKey } from "../../shared/secagg/key-schedule.ts";
 import { addMask, pairMaskSign } from "../../shared/secagg/masks.ts";
 import { decodeBitmap } from "../../shared/secagg/messages/bitmap.ts";
 import { BOX_BYTES, decodeSharesForward } from "../../shared/secagg/messages/exchanges.ts";
@@ -45,20 +45,18 @@ export function mask(
 
 /** A box that does not open is no share of that neighbour, no more: one bad sender must not end its neighbours' round. */
 function openBoxes(
-  { provider, agreement }: ClientSecAggOptions,
-  { session, channel }: SharedState,
+  { provider }: ClientSecAggOptions,
+  { session, incoming }: SharedState,
   neighbours: readonly number[],
   boxes: Uint8Array,
 ): ReadonlyMap<number, HeldShares> {
-  const { sid, graph, index, entries } = session;
+  const { sid, graph, index } = session;
   const held = new Map<number, HeldShares>();
   for (const [i, sender] of neighbours.entries()) {
-    const secret = channel.agree(entries[sender].channelKey);
-    const key = channelKey(provider, { sid, bits: agreement.bits }, secret, sender, index);
+    const key = incoming.get(sender);
+    if (key === undefined) throw new Error("a neighbour has a channel");
     const box = boxes.subarray(i * BOX_BYTES, (i + 1) * BOX_BYTES);
     const opened = provider.open(key, BOX_NONCE, box, boxContext(sid, sender, index, graph.slot(sender, index)));
-    secret.fill(0);
-    key.fill(0);
     if (opened === undefined) continue;
     held.set(sender, { seed: opened.slice(0, 32), maskKey: opened.slice(32, 64) });
     opened.fill(0);

@@ -194,7 +194,7 @@ function wipe(state: ClientState): void {
       state.mask.wipe();
       return;
     case "shared":
-      state.channel.wipe();
+      for (const key of state.incoming.values()) key.fill(0);
       state.mask.wipe();
       state.seed.fill(0);
       return;

@@ -34,12 +34,13 @@ export function share(
   const session = deriveSession(options, state, roster);
   const seed = provider.random.bytes(32);
   const maskSecret = state.mask.exportSecret();
-  const boxes = sealBoxes(options, state, session, seed, maskSecret);
+  const { boxes, incoming } = sealBoxes(options, state, session, seed, maskSecret);
   maskSecret.fill(0);
+  state.channel.wipe();
   const commitment = seedCommitment(provider, session.sid, session.index, seed);
   const signature = identity.sign(sharedMessage(provider, session.sid, session.index, boxes, commitment));
   return {
-    state: { phase: "shared", session, channel: state.channel, mask: state.mask, seed },
+    state: { phase: "shared", session, incoming, mask: state.mask, seed },
     body: encodeShares({ boxes, commitment, signature }),
   };
 }
@@ -125,17 +126,21 @@ function sealBoxes(
   session: Session,
   seed: Uint8Array,
   maskSecret: Uint8Array,
-): Uint8Array {
+): { readonly boxes: Uint8Array; readonly incoming: ReadonlyMap<number, Uint8Array> } {
   const { provider, agreement } = options;
   const { sid, graph, index, entries } = session;
   const neighbours = graph.neighbours(index);
   const seedShares = splitSecret(seed, graph.threshold, neighbours.length, provider.random);
   const maskShares = splitSecret(maskSecret, graph.threshold, neighbours.length, provider.random);
   const boxes = new Uint8Array(neighbours.length * BOX_BYTES);
+  const incoming = new Map<number, Uint8Array>();
+  const binding = { sid, bits: agreement.bits };
   const plaintext = new Uint8Array(64);
   for (const [i, holder] of neighbours.entries()) {
+    // One agreement gives both directions of the channel.
     const secret = state.channel.agree(entries[holder].channelKey);
-    const key = channelKey(provider, { sid, bits: agreement.bits }, secret, index, holder);
+    const key = channelKey(provider, binding, secret, index, holder);
+    incoming.set(holder, channelKey(provider, binding, secret, holder, index));
     // The neighbours' slots are 1 … k in their ascending order, as the shares are.
     const slot = graph.slot(index, holder);
     plaintext.set(seedShares[slot - 1].value, 0);
@@ -144,5 +149,5 @@ function sealBoxes(
     for (const bytes of [secret, key, seedShares[slot - 1].value, maskShares[slot - 1].value]) bytes.fill(0);
   }
   plaintext.fill(0);
-  return boxes;
+  return { boxes, incoming };
 }

@@ -65,7 +65,8 @@ export interface Session {
 export interface SharedState {
   readonly phase: "shared";
   readonly session: Session;
-  readonly channel: X25519Key;
+  /** chan_{v→u} by neighbour v, ascending: what opens the box that v seals. c_u itself is gone. */
+  readonly incoming: ReadonlyMap<number, Uint8Array>;
   readonly mask: X25519Key;
   /** b_u, 32 bytes. */
   readonly seed: Uint8Array;

@@ -1,6 +1,7 @@
 import { DEFAULT_POLICY } from "../../client/secagg/policy.ts";
 import { ENGINES } from "../../client/training/engines.ts";
 import type { RoundAbandoned, RoundFact } from "../../server/round.ts";
+import { createCertificateCache } from "../../server/secagg/certificate-cache.ts";
 import { selectCohort } from "../../server/selection/select-cohort.ts";
 import { type FederatedTask, firstQuorum, openRound } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
@@ -102,7 +103,7 @@ export async function createFederation(options: FederationOptions): Promise<Fede
   );
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
   const largestDevice = partition.reduce((most, indices) => Math.max(most, indices.length), 0);
-  const task = createTask(config, taskId, initial.length, largestDevice, authority?.publicKey);
+  const task = createTask(config, provider, taskId, initial.length, largestDevice, authority?.publicKey);
   const trainer = await ENGINES[config.train.engine](model);
   const test = allExamples(dataset.test);
   const inputs = new Map<DeviceId, Int32Array>();
@@ -198,6 +199,7 @@ function exhausted(have: number, need: number): PlayedRound {
 
 function createTask(
   config: RunConfig,
+  provider: CryptoProvider,
   taskId: Uint8Array,
   parameters: number,
   largestDevice: number,
@@ -249,7 +251,9 @@ function createTask(
     goal: round.cohort,
     closeAt: round.closeAt,
     simulationSeed: config.seed,
-    ...(authority === undefined ? {} : { authority }),
+    ...(authority === undefined
+      ? {}
+      : { authority, certificates: createCertificateCache(provider, authority, config.population) }),
   };
 }
 

@@ -191,6 +191,8 @@ async function playRounds(
       state = next;
     }
   } catch (error) {
+    // Whatever ended it, no round is left open: its number is spent.
+    store.closeInterrupted();
     const diverged = error instanceof MurmurError && error.name === "non-finite-update";
     endRun(options, store, federation, recorder, state.parameters, diverged ? "diverged" : "failed");
     throw error;
