@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-ADVERTISE, ROSTER, SHARES, SHARES_FWD, MASKED, SURVIVORS, ACK, ACKS, UNMASK, DONE = 16, 17, 18, 19, 20, 21, 22, 23, 24, 26
+ADVERTISE, ROSTER, SHARES, SHARES_FWD, MASKED, SURVIVORS, ACK, ACKS, UNMASK = range(16, 25)
+DONE = 26
 COORDINATOR = 0xFFFF
 CHUNK_BYTES = 1 << 20
 
@@ -90,8 +91,14 @@ def hkdf(secret, salt, info):
     return HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(secret)
 
 
+@cache
+def x25519_private(secret):
+    """Cached: the import computes the public key, which costs ten times what an agreement does."""
+    return X25519PrivateKey.from_private_bytes(secret)
+
+
 def x25519(secret, public):
-    return X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
+    return x25519_private(secret).exchange(X25519PublicKey.from_public_bytes(public))
 
 
 def public_key(private):
