@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createDevice, type DeviceEffects, type DeviceOptions } from "../../client/device.ts";
+import { createDevice, type Device, type DeviceEffects, type DeviceOptions } from "../../client/device.ts";
 import type { UploadEntry } from "../../client/journal.ts";
 import type { DevicePolicy } from "../../client/secagg/policy.ts";
 import {
@@ -80,8 +80,13 @@ describe("a configuration that the device declines", () => {
     ["a simulation", "policy", { configuration: { simulationSeed: 5 } }],
     ["floors below its own", "below-floor", { agreement: { floors: { minCohort: 1, minHonest: 1 } } }],
     ["a transform that it does not know", "policy", { agreement: { transforms: ["sharpen:1"] } }],
-    ["an agreement that the frame is not bound to", "context-mismatch", { binding: new Uint8Array(32) }],
+    [
+      "an agreement that the frame is not bound to",
+      "context-mismatch",
+      { binding: new Uint8Array(32), withhold: true },
+    ],
     ["an agreement for another round than the frame's", "context-mismatch", { frameRound: roundId(9) }],
+    ["a vector that the model does not fill", "malformed-message", { agreement: { dimension: 5 } }],
     ["another model than the one agreed", "model-mismatch", { sent: new Uint8Array(16) }],
     ["pieces of the model out of order", "malformed-message", { reversed: true }],
     ["more of the model than was announced", "malformed-message", { sent: new Uint8Array(20).fill(1) }],
@@ -133,17 +138,21 @@ describe("a configuration that the device declines", () => {
     expect(device.deadline).toBeUndefined();
   });
 
-  test.each([
-    ["an engine that fails", "training-failed"],
-    ["an update that is not finite", "non-finite-update"],
-  ])("%s: %s", (_, code) => {
-    const { device, effects } = offered({});
-    const parameters = new Float32Array(4).fill(Number.NaN);
-    const ended =
-      code === "training-failed"
-        ? device.trainingFailed(NOW)
-        : device.trained(NOW, { ...trainedResult(effects), parameters });
-    expect(ended.outcome).toMatchObject({ kind: "declined", code });
+  test("training that fails, or gives what cannot be encoded, is declined with the reason", () => {
+    const slots = createSlotTable([{ name: "examples", max: 10, scale: 1, excess: "error" }]);
+    const ends: [string, (device: Device, effects: DeviceEffects) => DeviceEffects][] = [
+      ["training-failed", (device) => device.trainingFailed(NOW)],
+      ["training-failed", (device, effects) => device.trained(NOW, { ...trainedResult(effects), examples: 11 })],
+      [
+        "non-finite-update",
+        (device, effects) =>
+          device.trained(NOW, { ...trainedResult(effects), parameters: new Float32Array(4).fill(Number.NaN) }),
+      ],
+    ];
+    for (const [code, end] of ends) {
+      const { device, effects } = offered({ agreement: { slots, dimension: 5 } });
+      expect(end(device, effects).outcome).toMatchObject({ kind: "declined", code });
+    }
   });
 
   test("during the exchanges: silence and a released round wipe the session", () => {

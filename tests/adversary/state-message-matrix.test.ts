@@ -1,0 +1,270 @@
+import { describe, expect, it } from "vitest";
+import type { ClientPhase, ClientSecAgg } from "../../client/secagg/session.ts";
+import { createClientSecAgg } from "../../client/secagg/session.ts";
+import { createServerSecAgg, type ServerSecAgg } from "../../server/secagg/session.ts";
+import {
+  encodeAccept,
+  encodeBegin,
+  encodeConfiguration,
+  encodeDecline,
+  encodeModel,
+  encodeReleased,
+  encodeTrained,
+} from "../../shared/protocol/control-messages.ts";
+import { encodeFrame, FRAME_TYPES, type FrameTypeName, frameType, NO_INDEX } from "../../shared/protocol/frame.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { ABORT_CODES } from "../../shared/protocol/reasons.ts";
+import { contextHash } from "../../shared/secagg/agreement.ts";
+import { deviceName, NOW_SECONDS, runSession, testAgreement, testPolicy } from "../secagg/session-harness.ts";
+import { attackedSession, nameDigest, quickProvider, reframe, repeatableProvider } from "./fixture.ts";
+
+/**
+ * Every phase of a device, and every stage of the coordinator, against every type of frame, and against damaged forms of
+ * the frame that it awaits. The frames are those of one honest session on the complete graph, whose randomness is fixed,
+ * so that device and coordinator can be brought to any point of it again and again.
+ */
+const DEVICES = 5;
+const SUBJECT = deviceName(0);
+const TYPES = Object.keys(FRAME_TYPES) as FrameTypeName[];
+const agreement = testAgreement({ rule: "complete", dimension: 8 });
+const identities = Array.from({ length: DEVICES }, (_, i) =>
+  quickProvider.importEd25519(nameDigest(quickProvider, `matrix identity ${i}`)),
+);
+
+function clientOptions(i: number) {
+  const { publicKey, sign } = identities[i];
+  return {
+    provider: repeatableProvider(quickProvider, `matrix device ${i}`),
+    agreement,
+    identity: { publicKey, sign },
+    policy: testPolicy(),
+    input: Int32Array.from({ length: agreement.dimension }, (_, j) => 10 * i + j),
+    journal: { recordUpload: () => {} },
+    nowSeconds: NOW_SECONDS,
+  };
+}
+
+const honest = runSession(
+  attackedSession({ size: DEVICES, agreement, identity: (i) => identities[i], device: (i) => clientOptions(i) }),
+);
+
+/** One valid frame of each type, as it would reach or leave the subject. */
+const FRAMES = new Map<FrameTypeName, Uint8Array>(TYPES.map((type) => [type, validFrame(type)]));
+
+function validFrame(type: FrameTypeName): Uint8Array {
+  const recorded = honest.delivered.find(
+    ({ device, frame }) => device === SUBJECT && frameType(frame) === FRAME_TYPES[type],
+  );
+  if (recorded !== undefined) return recorded.frame;
+  const { roundId } = agreement;
+  const binding = { roundId, context: contextHash(quickProvider, agreement) };
+  switch (type) {
+    case "configure":
+      return encodeConfiguration(binding, {
+        agreement,
+        model: "softmax",
+        parameters: 8,
+        training: { epochs: 1, batchSize: 1, learningRate: 0.1 },
+        deadlines: { configure: 1, train: 1, exchange: 1 },
+      });
+    case "model":
+      return encodeModel(binding, new Uint8Array(32))[0];
+    case "decline":
+      return encodeDecline(binding, "policy");
+    case "released":
+      return encodeReleased(binding, "over-selected");
+    case "accept":
+      return encodeAccept(binding);
+    case "trained":
+      return encodeTrained(binding);
+    case "begin":
+      return encodeBegin(binding);
+    case "plainUpdate":
+    case "abort": {
+      const header = { flags: 0, roundId, binding: binding.context, sender: NO_INDEX, sequence: 0 };
+      const body = type === "abort" ? Uint8Array.of(ABORT_CODES.deadline) : new Uint8Array(20);
+      return encodeFrame({ ...header, type: FRAME_TYPES[type] }, body);
+    }
+    default:
+      throw new Error(`the session has no ${type}`);
+  }
+}
+
+function frameOf(type: FrameTypeName): Uint8Array {
+  const frame = FRAMES.get(type);
+  if (frame === undefined) throw new Error(`no frame ${type}`);
+  return frame.slice();
+}
+
+/** A table: the first line names the columns, every other a row and its cells. */
+function table(text: string): { readonly columns: string[]; readonly rows: ReadonlyMap<string, readonly string[]> } {
+  const [columns, ...lines] = text
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  return { columns, rows: new Map(lines.map(([name, ...cells]) => [name, cells])) };
+}
+
+/** The rows of a table as it came out, beside the expected ones: a failure shows the whole matrix. */
+function fill(columns: readonly string[], rows: Iterable<string>, cell: (row: string, column: string) => string) {
+  return new Map([...rows].map((row) => [row, columns.map((column) => cell(row, column))]));
+}
+
+// ---- the device ----------------------------------------------------------------------------------------------------
+
+const REQUESTS = ["roster", "sharesForward", "survivors", "acks", "done"] as const;
+const PHASES = ["ready", "advertised", "shared", "masked", "confirmed", "unmasked", "done", "aborted"] as const;
+
+function clientIn(phase: ClientPhase): ClientSecAgg {
+  const client = createClientSecAgg(clientOptions(0));
+  const steps = PHASES.indexOf(phase);
+  if (phase === "aborted") client.abort("stopped");
+  else if (steps > 0) client.start();
+  if (phase !== "aborted") for (const request of REQUESTS.slice(0, Math.max(0, steps - 1))) client.receive(frameOf(request));
+  expect(client.phase).toBe(phase);
+  return client;
+}
+
+/** What the device does: the types it replies with, `(…)` when it stays in its phase; `!code` when it aborts. */
+function reaction(client: ClientSecAgg, frame: Uint8Array): string {
+  const before = client.phase;
+  const reply = client.receive(frame);
+  if (client.phase === "aborted" && before !== "aborted") {
+    const code = client.outcome?.kind === "aborted" ? client.outcome.code : "no outcome";
+    expect(reply).toHaveLength(1);
+    expect(frameType(reply[0])).toBe(FRAME_TYPES.abort);
+    expect(reply[0].at(-1)).toBe(ABORT_CODES[code as keyof typeof ABORT_CODES]);
+    return `!${code}`;
+  }
+  const types = reply.map((sent) => TYPES.find((name) => FRAME_TYPES[name] === frameType(sent)));
+  // Twice the same session: what the device says is what it said when it was recorded.
+  for (const [i, type] of types.entries()) expect(reply[i]).toEqual(frameOf(type as FrameTypeName));
+  if (client.phase !== before) return reply.length === 0 ? client.phase : types.join("+");
+  return reply.length === 0 ? "-" : `(${types.join("+")})`;
+}
+
+describe("a device", () => {
+  /**
+   * `x`: aborts with unexpected-message. `masked`: answers, and goes on. `(masked)`: the same bytes again, and stays.
+   * `-`: over; nothing is said.
+   */
+  const expected = table(`
+                  ready  advertised  shared    masked    confirmed  unmasked  done  aborted
+    configure     x      x           x         x         x          x         -     -
+    model         x      x           x         x         x          x         -     -
+    decline       x      x           x         x         x          x         -     -
+    released      x      x           x         x         x          x         -     -
+    plainUpdate   x      x           x         x         x          x         -     -
+    accept        x      x           x         x         x          x         -     -
+    trained       x      x           x         x         x          x         -     -
+    begin         x      x           x         x         x          x         -     -
+    advertise     x      x           x         x         x          x         -     -
+    roster        x      shares      (shares)  x         x          x         -     -
+    shares        x      x           x         x         x          x         -     -
+    sharesForward x      x           masked    (masked)  x          x         -     -
+    masked        x      x           x         x         x          x         -     -
+    survivors     x      x           x         ack       (ack)      x         -     -
+    ack           x      x           x         x         x          x         -     -
+    acks          x      x           x         x         unmask     (unmask)  -     -
+    unmask        x      x           x         x         x          x         -     -
+    abort         x      x           x         x         x          x         -     -
+    done          x      x           x         x         x          done      -     -
+  `);
+
+  it("answers the one frame it awaits, repeats its last answer, and aborts at every other", () => {
+    expect([...expected.rows.keys()]).toEqual(TYPES);
+    expect(expected.columns).toEqual(PHASES);
+    const actual = fill(PHASES, TYPES, (type, phase) => {
+      const is = reaction(clientIn(phase as ClientPhase), frameOf(type as FrameTypeName));
+      return is === "!unexpected-message" ? "x" : is;
+    });
+    expect(actual).toEqual(expected.rows);
+  });
+
+  it("is over after an abort: the frame that it awaited no longer moves it", () => {
+    for (const [i, request] of REQUESTS.entries()) {
+      const client = clientIn(PHASES[i + 1]);
+      client.receive(frameOf("begin"));
+      expect(reaction(client, frameOf(request)), request).toBe("-");
+      if (i > 0) expect(reaction(client, frameOf(REQUESTS[i - 1])), request).toBe("-");
+    }
+  });
+
+  const AWAITED = new Map<string, FrameTypeName>(REQUESTS.map((request, i) => [request, PHASES[i + 1] as FrameTypeName]));
+  const flip = (frame: Uint8Array, at: number, bit = 0): Uint8Array => {
+    frame[at < 0 ? frame.length + at : at] ^= 1 << bit;
+    return frame;
+  };
+  const body = (frame: Uint8Array) => frame.subarray(64);
+  const DAMAGE: Record<string, (frame: Uint8Array) => Uint8Array> = {
+    empty: () => new Uint8Array(0),
+    "one-byte": (frame) => frame.subarray(0, 1),
+    "half-header": (frame) => frame.subarray(0, 32),
+    "header-only": (frame) => frame.subarray(0, 64),
+    "last-byte-cut": (frame) => frame.subarray(0, -1),
+    "byte-appended": (frame) => Uint8Array.of(...frame, 0),
+    "body-empty": (frame) => reframe(frame, new Uint8Array(0)),
+    "body-shorter": (frame) => reframe(frame, body(frame).subarray(0, -1)),
+    "body-longer": (frame) => reframe(frame, Uint8Array.of(...body(frame), 0)),
+    "flip-magic": (frame) => flip(frame, 0),
+    "flip-version": (frame) => flip(frame, 4),
+    "flip-type": (frame) => flip(frame, 5, 7),
+    "flip-suite": (frame) => flip(frame, 6),
+    "flip-flags": (frame) => flip(frame, 7),
+    "flip-round": (frame) => flip(frame, 20),
+    "flip-binding": (frame) => flip(frame, 40),
+    "flip-sender": (frame) => flip(frame, 57),
+    "flip-sequence": (frame) => flip(frame, 59),
+    "flip-length": (frame) => flip(frame, 63),
+    "flip-body-first": (frame) => flip(frame, 64),
+    "flip-body-last": (frame) => flip(frame, -1),
+  };
+  const SHORT: Record<string, string> = {
+    "!malformed-message": "bad",
+    "!context-mismatch": "context",
+    "!session-mismatch": "session",
+  };
+
+  /** `bad`: aborts with malformed-message; `context`, `session`: with that -mismatch. */
+  const damaged = table(`
+                    roster          sharesForward     survivors         acks                   done
+    empty           bad             bad               bad               bad                    bad
+    one-byte        bad             bad               bad               bad                    bad
+    half-header     bad             bad               bad               bad                    bad
+    header-only     bad             bad               bad               bad                    bad
+    last-byte-cut   bad             bad               bad               bad                    bad
+    byte-appended   bad             bad               bad               bad                    bad
+    body-empty      bad             bad               bad               bad                    bad
+    body-shorter    bad             bad               bad               bad                    bad
+    body-longer     bad             bad               bad               bad                    bad
+    flip-magic      bad             bad               bad               bad                    bad
+    flip-version    bad             bad               bad               bad                    bad
+    flip-type       bad             bad               bad               bad                    bad
+    flip-suite      bad             bad               bad               bad                    bad
+    flip-flags      bad             bad               bad               bad                    bad
+    flip-round      context         context           context           context                context
+    flip-binding    context         session           session           session                session
+    flip-sender     bad             bad               bad               bad                    bad
+    flip-sequence   bad             bad               bad               bad                    bad
+    flip-length     bad             bad               bad               bad                    bad
+  `);
+
+  it("aborts at every cut or flipped form of the frame that it awaits", () => {
+    const actual = fill(REQUESTS, damaged.rows.keys(), (damage, request) => {
+      const client = clientIn(AWAITED.get(request) as ClientPhase);
+      const is = reaction(client, DAMAGE[damage](frameOf(request as FrameTypeName)));
+      return SHORT[is] ?? is;
+    });
+    expect(damaged.columns).toEqual(REQUESTS);
+    expect(actual).toEqual(damaged.rows);
+  });
+
+  it("aborts when the frame that it answered is repeated with one byte changed", () => {
+    for (const [i, request] of REQUESTS.slice(0, -1).entries()) {
+      for (const damage of ["flip-round", "flip-binding", "flip-sequence", "flip-body-last", "body-shorter"]) {
+        const client = clientIn(PHASES[i + 2]);
+        expect(reaction(client, DAMAGE[damage](frameOf(request))), `${request} ${damage}`).toBe("!changed-message");
+      }
+    }
+  });
+});
