@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { roundNumber } from "../../client/device.ts";
 import { type Checkpoint, openRunReader, type SpentRound } from "../../server/store/run-reader.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
 import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
 import { createFederation, type Federation } from "./federation.ts";
+import { modelHash } from "./fingerprints.ts";
 import { authorityOf } from "./run-authority.ts";
 
 /** What running it again showed. */
@@ -130,13 +129,13 @@ async function replay(options: VerifyOptions, federation: Federation, recorded: 
       startsAt: options.clock(),
     });
     if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
-    if (hashOf(state.parameters) !== hashes.get(round)) {
-      return { rounds, firstDifference: round, hash: hashOf(state.parameters) };
+    if (modelHash(state.parameters) !== hashes.get(round)) {
+      return { rounds, firstDifference: round, hash: modelHash(state.parameters) };
     }
     rounds++;
     options.onRound?.(rounds, most);
   }
-  return { rounds, firstDifference: null, hash: hashOf(state.parameters) };
+  return { rounds, firstDifference: null, hash: modelHash(state.parameters) };
 }
 
 function conclude(recorded: Recorded, again: Replay, comparison: Verification["comparison"]): Verification {
@@ -162,8 +161,4 @@ function conclude(recorded: Recorded, again: Replay, comparison: Verification["c
 function comparisonOf(config: RunConfig, { stamp }: RunMeta, machine: VerifyOptions["machine"]) {
   const same = stamp.cpu === machine.cpu && stamp.node === machine.node;
   return config.train.engine === "onnx" && same ? "bit-exact" : "tolerance";
-}
-
-function hashOf(parameters: ParameterVector): string {
-  return createHash("sha256").update(parameterBytes(parameters)).digest("hex");
 }

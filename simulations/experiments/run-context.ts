@@ -1,0 +1,37 @@
+import type { RunStore } from "../../server/store/run-store.ts";
+import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import type { RunEvent } from "../../shared/protocol/events.ts";
+import type { RunConfig } from "./config.ts";
+import type { EventRecorder } from "./event-recorder.ts";
+import type { Federation } from "./federation.ts";
+import type { RunStamp } from "./run-stamp.ts";
+
+export interface RunOptions {
+  readonly config: RunConfig;
+  /** runs/<id> */
+  readonly folder: string;
+  readonly runId: string;
+  /** Goes on with the run that the folder holds. */
+  readonly resume: boolean;
+  readonly stamp: RunStamp;
+  readonly provider: CryptoProvider;
+  onEvent(event: RunEvent): void;
+  readonly stop: StopSignal;
+  /** Milliseconds since the epoch. */
+  clock(): number;
+  /** Lets the process's other events in: signals, drawing. */
+  breathe(): Promise<void>;
+}
+
+/** How urgently a person wants the run to stop. */
+export interface StopSignal {
+  readonly request: "none" | "after-round" | "now";
+}
+
+/** What a run's parts share while it runs. */
+export interface RunContext {
+  readonly options: RunOptions;
+  readonly store: RunStore;
+  readonly federation: Federation;
+  readonly recorder: EventRecorder;
+}

@@ -1,0 +1,141 @@
+import { toHex } from "../../shared/crypto/bytes.ts";
+import { parameterManifestFor } from "../../shared/learning/models/model-parameters.ts";
+import type { ParameterVector } from "../../shared/learning/parameters.ts";
+import type { JsonObject, RunMeta } from "../../shared/protocol/run-meta.ts";
+import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
+import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
+import { configDocument, invitedPerRound, type RunConfig } from "./config.ts";
+import type { Federation } from "./federation.ts";
+import { configHash, modelHash } from "./fingerprints.ts";
+import type { RunContext } from "./run-context.ts";
+import { writeLockedConfig, writeRunFiles } from "./run-files.ts";
+import { type RunResult, runResult } from "./run-result.ts";
+
+/** Writes down what is run, before its first round. */
+export function startRun({ options, store, federation, recorder }: RunContext): void {
+  const { config, runId, stamp, clock } = options;
+  const { task, dataset, model } = federation;
+  const startedAt = clock();
+  const provenance = {
+    kind: "live",
+    run: runId,
+    configHash: configHash(config),
+    seed: config.seed,
+    version: stamp.tool,
+    git: stamp.git === null ? "unknown" : `${stamp.git.commit}${stamp.git.dirty ? "+dirty" : ""}`,
+    startedAt: stamp.startedAt,
+  } as const;
+  const parameters = largestRosterParameters(federation, config);
+  const summary = {
+    dataset: dataset.name,
+    partition: partitionText(config),
+    model: model.name,
+    parameters: federation.initial.length,
+    classes: dataset.classes,
+    devices: config.fleet.devices,
+    cohort: config.round.cohort,
+    invited: invitedPerRound(config),
+    rounds: config.round.count,
+    protection: task.terms.mode === "plaintext" ? "plaintext" : task.terms.level,
+    ...(parameters === undefined
+      ? {}
+      : {
+          secagg: {
+            graph: parameters.graph,
+            degree: parameters.degree,
+            threshold: parameters.threshold,
+            bits: task.terms.bits,
+          },
+        }),
+    stamps: task.terms.mode === "plaintext" ? ["INSECURE-PLAINTEXT"] : [],
+  } as const;
+  store.putMeta({
+    run: runId,
+    status: "running",
+    config: configDocument(config) as JsonObject,
+    configHash: configHash(config),
+    stamp: {
+      ...stamp,
+      taskId: toHex(task.terms.taskId),
+      dataset: { name: dataset.name, sha256: dataset.sha256 },
+      engine: config.train.engine,
+      initialModelHash: modelHash(federation.initial),
+      seeds: "SHA-256 of (seed, purpose, round, device) into xoshiro128++",
+    },
+    startedAt,
+  });
+  writeLockedConfig(options.folder, config);
+  recorder.emit("run.started", { provenance, summary });
+  recorder.flush();
+}
+
+/** Closes what an earlier process left open. */
+export function resumeRun({ store, recorder }: RunContext, meta: RunMeta): void {
+  const spent = store.closeInterrupted();
+  const { endedAt: _endedAt, result: _result, ...rest } = meta;
+  store.putMeta({ ...rest, status: "running" });
+  recorder.emit("run.resumed", { spent });
+  recorder.flush();
+}
+
+/** Adds the run up, and writes the files of its folder. */
+export function endRun(
+  { options, store, federation, recorder }: RunContext,
+  parameters: ParameterVector,
+  status: RunResult["status"],
+): RunResult {
+  const { config, folder, runId, clock } = options;
+  const { task, model } = federation;
+  const meta = store.meta();
+  if (meta === undefined) throw new Error("a run that ends was started");
+  const records = store.rounds();
+  const result = runResult({
+    run: runId,
+    folder,
+    status,
+    records,
+    modelHash: modelHash(parameters),
+    thresholds: config.thresholds,
+    masked: task.terms.mode === "masked",
+    level: task.terms.level,
+    parameters: largestRosterParameters(federation, config),
+    bits: task.terms.bits,
+  });
+  const endedAt = clock();
+  recorder.emit("run.done", {
+    status,
+    rounds: result.rounds,
+    abandoned: result.secagg.abandoned,
+    accuracy: result.accuracy,
+    loss: result.loss,
+    seconds: (endedAt - meta.startedAt) / 1000,
+    modelHash: result.modelHash,
+  });
+  recorder.flush();
+  const { folder: _folder, ...figures } = result;
+  store.putMeta({ ...meta, status, endedAt, result: figures });
+  writeRunFiles(folder, {
+    summary: { schema: "run/1", ...figures, stamp: { ...meta.stamp, configHash: meta.configHash, endedAt } },
+    records,
+    model: { name: model.name, manifest: parameterManifestFor(model), parameters },
+  });
+  return result;
+}
+
+/** What protects the largest roster that a round can close with; nothing does in plaintext. */
+function largestRosterParameters({ task }: Federation, config: RunConfig): AgreedParameters | undefined {
+  if (task.terms.mode === "plaintext") return undefined;
+  const parameters = rosterParameters(task.terms, invitedPerRound(config));
+  return parameters.ok ? parameters : undefined;
+}
+
+function partitionText({ task: { partition } }: RunConfig): string {
+  switch (partition.kind) {
+    case "iid":
+      return "iid";
+    case "shards":
+      return `${partition.perDevice} shards a device`;
+    case "dirichlet":
+      return `Dirichlet ${partition.alpha}`;
+  }
+}

@@ -1,0 +1,161 @@
+import type { AlgorithmState } from "../../shared/learning/algorithms/index.ts";
+import type { ParameterVector } from "../../shared/learning/parameters.ts";
+import { MurmurError } from "../../shared/protocol/errors.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { RoundRecord } from "../../shared/protocol/round-record.ts";
+import type { EventRecorder } from "./event-recorder.ts";
+import type { PlayedRound } from "./federation.ts";
+import { modelHash } from "./fingerprints.ts";
+import { roundSeconds } from "./round-figures.ts";
+import { createRoundLog, type RoundLog } from "./round-log.ts";
+import type { RunContext } from "./run-context.ts";
+
+/**
+ * Plays one round and stores what became of it, in one transaction.
+ * @returns the algorithm's next state, or how the round ended without one
+ * @throws {MurmurError} when no later round can fare better
+ */
+export async function playRound(
+  run: RunContext,
+  state: AlgorithmState,
+  committed: number,
+): Promise<AlgorithmState | "abandoned" | "stopped"> {
+  const { options, store, federation, recorder } = run;
+  const { clock, stop } = options;
+  // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
+  const round = store.spendRound();
+  const log = createRoundLog(round, recorder, clock);
+  const played = await federation.play(round, state.parameters, {
+    onSelected: (invited) => log.selected(invited),
+    onFacts: (facts) => log.take(facts),
+    onTrainingError: (device, error) => reportTrainingError(recorder, round, device, error),
+    breathe: options.breathe,
+    stopped: () => stop.request === "now",
+    startsAt: clock(),
+  });
+  if (played.outcome.kind === "abandoned") {
+    abandonRound(run, log, round, played, modelHash(state.parameters), clock());
+    requireTrainable(log, played.invited);
+    requireDevicesLeft(played);
+    return played.outcome.reason === "stopped" ? "stopped" : "abandoned";
+  }
+  return commitRound(run, { round, log, played, state, committed });
+}
+
+interface SummedRound {
+  readonly round: number;
+  readonly log: RoundLog;
+  readonly played: PlayedRound;
+  readonly state: AlgorithmState;
+  readonly committed: number;
+}
+
+async function commitRound(
+  { options: { config, clock }, store, federation: { algorithm, evaluate }, recorder }: RunContext,
+  { round, log, played, state, committed }: SummedRound,
+): Promise<AlgorithmState> {
+  const { outcome, traffic, invited } = played;
+  if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
+  const { aggregate, metrics, survivors, exact } = outcome;
+  log.enter("apply", survivors.length);
+  store.markUploadsUsed(round, survivors);
+  const next = algorithm.next(state, aggregate);
+  requireFinite(next.parameters);
+  const last = committed + 1 === config.round.count;
+  const isDue = last || (committed + 1) % config.round.evaluateEvery === 0;
+  const test = isDue ? await evaluate(next.parameters) : undefined;
+  log.close(survivors);
+  const hash = modelHash(next.parameters);
+  const examples = metrics.examples ?? 0;
+  const record: RoundRecord = {
+    round,
+    outcome: "committed",
+    invited,
+    survivors: survivors.length,
+    drops: log.drops,
+    ...(test === undefined ? {} : { accuracy: test.accuracy, testLoss: test.loss }),
+    ...(examples > 0 ? { loss: (metrics.lossSum ?? 0) / examples } : {}),
+    ...traffic,
+    seconds: log.seconds,
+    exact,
+    modelHash: hash,
+    at: clock(),
+  };
+  recorder.emit(
+    "round.done",
+    {
+      round: committed + 1,
+      acc: test?.accuracy ?? null,
+      loss: test?.loss ?? null,
+      eps: null,
+      cohort: survivors.length,
+      lost: log.lost,
+      up: traffic.bytesUp,
+      down: traffic.bytesDown,
+      ms: 1000 * roundSeconds(log),
+      drops: log.drops,
+      seconds: log.seconds,
+      exact,
+    },
+    round,
+  );
+  const { parameters } = next;
+  store.commitRound({ round, record, parameters, state: algorithm.encode(next), events: recorder.take() });
+  return next;
+}
+
+function abandonRound(
+  { store, recorder }: RunContext,
+  log: RoundLog,
+  round: number,
+  { outcome, invited, traffic }: PlayedRound,
+  hash: string,
+  at: number,
+): void {
+  if (outcome.kind !== "abandoned") throw new Error("only a round without a sum is abandoned");
+  log.close([]);
+  const { reason, stage, have, need, detail } = outcome;
+  const { drops, seconds } = log;
+  const record: RoundRecord = {
+    round,
+    outcome: "abandoned",
+    reason,
+    detail,
+    invited,
+    survivors: 0,
+    drops,
+    ...traffic,
+    seconds,
+    modelHash: hash,
+    at,
+  };
+  recorder.emit("round.abandoned", { reason, stage, have, need, detail }, round);
+  store.abandonRound({ round, record, events: recorder.take() });
+}
+
+function reportTrainingError(recorder: EventRecorder, round: number, device: DeviceId, error: unknown): void {
+  const text = `${device} could not train: ${error instanceof Error ? error.message : String(error)}`;
+  recorder.emit("log", { level: "error", text }, round);
+}
+
+/** A round that was lost because training gave no finite update will be lost again. */
+function requireTrainable(log: RoundLog, invited: number): void {
+  const nonFinite = log.trainingFailures.filter((code) => code === "non-finite-update").length;
+  if (2 * nonFinite <= invited) return;
+  throw new MurmurError(
+    "non-finite-update",
+    `${nonFinite} of ${invited} devices trained to values that are not finite, so the round was abandoned.`,
+  );
+}
+
+/** No later round on this model can have more devices. */
+function requireDevicesLeft({ outcome }: PlayedRound): void {
+  if (outcome.kind !== "abandoned" || outcome.reason !== "model-exhausted") return;
+  throw new MurmurError("model-exhausted", `The run cannot go on: ${outcome.detail}.`);
+}
+
+function requireFinite(parameters: ParameterVector): void {
+  const index = parameters.findIndex((value) => !Number.isFinite(value));
+  if (index === -1) return;
+  throw new MurmurError("non-finite-update", `Parameter ${index} of the new model is not a finite number.`);
+}
