@@ -120,7 +120,8 @@ function clientIn(phase: ClientPhase): ClientSecAgg {
   const steps = PHASES.indexOf(phase);
   if (phase === "aborted") client.abort("stopped");
   else if (steps > 0) client.start();
-  if (phase !== "aborted") for (const request of REQUESTS.slice(0, Math.max(0, steps - 1))) client.receive(frameOf(request));
+  if (phase !== "aborted")
+    for (const request of REQUESTS.slice(0, Math.max(0, steps - 1))) client.receive(frameOf(request));
   expect(client.phase).toBe(phase);
   return client;
 }
@@ -190,7 +191,9 @@ describe("a device", () => {
     }
   });
 
-  const AWAITED = new Map<string, FrameTypeName>(REQUESTS.map((request, i) => [request, PHASES[i + 1] as FrameTypeName]));
+  const AWAITED = new Map<string, FrameTypeName>(
+    REQUESTS.map((request, i) => [request, PHASES[i + 1] as FrameTypeName]),
+  );
   const flip = (frame: Uint8Array, at: number, bit = 0): Uint8Array => {
     frame[at < 0 ? frame.length + at : at] ^= 1 << bit;
     return frame;
@@ -216,7 +219,6 @@ describe("a device", () => {
     "flip-sender": (frame) => flip(frame, 57),
     "flip-sequence": (frame) => flip(frame, 59),
     "flip-length": (frame) => flip(frame, 63),
-    "flip-body-first": (frame) => flip(frame, 64),
     "flip-body-last": (frame) => flip(frame, -1),
   };
   const SHORT: Record<string, string> = {
@@ -266,5 +268,163 @@ describe("a device", () => {
         expect(reaction(client, DAMAGE[damage](frameOf(request))), `${request} ${damage}`).toBe("!changed-message");
       }
     }
+  });
+
+  /**
+   * What each field is worth: the lowest bit of its first, its middle and its last byte flipped. The subject is the
+   * second of the roster. `answers`: the device cannot see it, and must not need to: a box that does not open is a share
+   * less, a shorter list of survivors is signed as such, a seed makes a session of its own, and DONE's hash is for
+   * comparing.
+   */
+  const fields = table(`
+    request        from  bytes  outcome
+    roster         64    32     answers
+    roster.count   96    4      !malformed-message
+    other.length   100   4      !malformed-message
+    other.idPk     104   32     !bad-signature
+    other.cert     136   4      !malformed-message
+    other.cPk      140   32     !bad-signature
+    other.sPk      172   32     !bad-signature
+    other.sig      204   64     !bad-signature
+    own.length     268   4      !malformed-message
+    own.idPk       272   32     !own-entry
+    own.cert       304   4      !malformed-message
+    own.cPk        308   32     !own-entry
+    own.sPk        340   32     !own-entry
+    own.sig        372   64     !own-entry
+    sharesForward  64    1      !malformed-message
+    box.first      65    80     answers
+    box.last       305   80     answers
+    survivors      64    1      answers
+    acks.count     64    4      !malformed-message
+    acks.index     68    2      !unknown-device
+    acks.signature 70    64     !too-few-confirmations
+    done.hash      64    32     done
+    done.survivors 96    2      !changed-message
+  `);
+  const REQUEST_OF: Record<string, FrameTypeName> = { other: "roster", own: "roster", box: "sharesForward" };
+
+  it("checks every field of every request that it can check", () => {
+    for (const [field, [from, bytes, expectedOutcome]] of fields.rows) {
+      const prefix = field.split(".")[0];
+      const request = REQUEST_OF[prefix] ?? (prefix as FrameTypeName);
+      for (const within of new Set([0, Number(bytes) >> 1, Number(bytes) - 1])) {
+        const client = clientIn(AWAITED.get(request) as ClientPhase);
+        const reply = client.receive(flip(frameOf(request), Number(from) + within));
+        const { outcome } = client;
+        const is = outcome?.kind === "aborted" ? `!${outcome.code}` : (outcome?.kind ?? "answers");
+        expect(is, `${field}, byte ${within}`).toBe(expectedOutcome);
+        expect(reply).toHaveLength(is === "done" ? 0 : 1);
+      }
+    }
+  });
+});
+
+// ---- the coordinator -----------------------------------------------------------------------------------------------
+
+const ANSWERS = ["advertise", "shares", "masked", "ack", "unmask"] as const;
+const STAGES = ["keys", "shares", "mask", "confirm", "unmask", "done", "abandoned"] as const;
+type StageName = (typeof STAGES)[number];
+type Standing = "awaited" | "answered" | "dropped";
+
+function answerOf(device: DeviceId, type: FrameTypeName): Uint8Array {
+  const sent = honest.delivered.find((one) => one.device === device && frameType(one.frame) === FRAME_TYPES[type]);
+  if (sent === undefined) throw new Error(`${device} sent no ${type}`);
+  return sent.frame.slice();
+}
+
+/** A coordinator in a stage, in which everyone else has answered. */
+function serverIn(stage: StageName, standing: Standing): ServerSecAgg {
+  const invited = [...honest.devices.keys()];
+  const server = createServerSecAgg({
+    provider: quickProvider,
+    agreement,
+    nowSeconds: NOW_SECONDS,
+    invited,
+    quorum: 3,
+  });
+  const closed = stage === "abandoned" ? 0 : STAGES.indexOf(stage);
+  for (const type of ANSWERS.slice(0, closed)) {
+    for (const device of invited) expect(server.receive(device, answerOf(device, type)).dropped).toEqual([]);
+    server.closeStage();
+  }
+  if (stage === "abandoned") server.closeStage();
+  expect(server.stage).toBe(stage);
+  if (closed < ANSWERS.length && stage !== "abandoned") {
+    for (const device of invited) {
+      if (device !== SUBJECT || standing === "answered") server.receive(device, answerOf(device, ANSWERS[closed]));
+    }
+  }
+  if (standing === "dropped") server.leave(SUBJECT, "disconnected");
+  return server;
+}
+
+/** `ok`: taken; `-`: discarded unread; else the reason for which the device is dropped. Nobody else is ever touched. */
+function verdict(server: ServerSecAgg, frame: Uint8Array): string {
+  const { stage } = server;
+  const awaited = server.waitingFor.has(SUBJECT);
+  const { send, dropped } = server.receive(SUBJECT, frame);
+  expect(send).toEqual([]);
+  expect(server.stage).toBe(stage);
+  if (dropped.length > 0) {
+    expect(dropped.map(({ device }) => device)).toEqual([SUBJECT]);
+    expect(server.waitingFor.has(SUBJECT)).toBe(false);
+    // It is out: the right answer, too, now comes too late.
+    for (const type of ANSWERS) expect(server.receive(SUBJECT, answerOf(SUBJECT, type)).dropped).toEqual([]);
+    expect(server.waitingFor.has(SUBJECT)).toBe(false);
+    return dropped[0].reason;
+  }
+  if (awaited && !server.waitingFor.has(SUBJECT)) return "ok";
+  expect(server.waitingFor.has(SUBJECT)).toBe(awaited);
+  return "-";
+}
+
+describe("the coordinator", () => {
+  const serverTable = (rows: ReadonlyMap<string, readonly string[]>, standing: Standing) =>
+    fill(STAGES, rows.keys(), (type, stage) => {
+      const is = verdict(serverIn(stage as StageName, standing), frameOf(type as FrameTypeName));
+      return is === "malformed" ? "x" : is;
+    });
+
+  /** `x`: dropped as malformed. `ok`: taken. `-`: discarded unread. */
+  const awaited = table(`
+                  keys     shares   mask     confirm  unmask   done  abandoned
+    configure     x        x        x        x        x        -     -
+    model         x        x        x        x        x        -     -
+    decline       x        x        x        x        x        -     -
+    released      x        x        x        x        x        -     -
+    plainUpdate   x        x        x        x        x        -     -
+    accept        x        x        x        x        x        -     -
+    trained       x        x        x        x        x        -     -
+    begin         x        x        x        x        x        -     -
+    advertise     ok       x        x        x        x        -     -
+    roster        x        x        x        x        x        -     -
+    shares        x        ok       x        x        x        -     -
+    sharesForward x        x        x        x        x        -     -
+    masked        x        x        ok       x        x        -     -
+    survivors     x        x        x        x        x        -     -
+    ack           x        x        x        ok       x        -     -
+    acks          x        x        x        x        x        -     -
+    unmask        x        x        x        x        ok       -     -
+    abort         aborted  aborted  aborted  aborted  aborted  -     -
+    done          x        x        x        x        x        -     -
+  `);
+
+  it("takes the answer that the stage awaits from a device, and drops the device for any other frame", () => {
+    expect([...awaited.rows.keys()]).toEqual(TYPES);
+    expect(awaited.columns).toEqual(STAGES);
+    expect(serverTable(awaited.rows, "awaited")).toEqual(awaited.rows);
+  });
+
+  it("drops a device for a second answer as a duplicate, and for all else as before", () => {
+    const expected = new Map(
+      [...awaited.rows].map(([type, cells]) => [type, cells.map((cell) => (cell === "ok" ? "duplicate" : cell))]),
+    );
+    expect(serverTable(awaited.rows, "answered")).toEqual(expected);
+  });
+
+  it("discards everything from a device that is out", () => {
+    const expected = new Map([...awaited.rows].map(([type, cells]) => [type, cells.map(() => "-")]));
+    expect(serverTable(awaited.rows, "dropped")).toEqual(expected);
   });
 });
