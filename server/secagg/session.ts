@@ -121,6 +121,9 @@ export function runStages(options: ServerSecAggOptions, open: (context: StageCon
     if (!equalBytes(header.binding, binding) || header.sender !== sender) {
       throw new DeviceFault("malformed", "a frame of another session or sender");
     }
+    if (header.sequence !== 0 && header.type !== FRAME_TYPES.masked && header.type !== FRAME_TYPES.plainUpdate) {
+      throw new DeviceFault("malformed", "only an upload comes in several frames");
+    }
     stage.receive(device, header, body);
     return NOTHING;
   }

@@ -110,6 +110,34 @@ function fill(columns: readonly string[], rows: Iterable<string>, cell: (row: st
   return new Map([...rows].map((row) => [row, columns.map((column) => cell(row, column))]));
 }
 
+const flip = (frame: Uint8Array, at: number, bit = 0): Uint8Array => {
+  frame[at < 0 ? frame.length + at : at] ^= 1 << bit;
+  return frame;
+};
+const body = (frame: Uint8Array) => frame.subarray(64);
+const DAMAGE: Record<string, (frame: Uint8Array) => Uint8Array> = {
+  empty: () => new Uint8Array(0),
+  "one-byte": (frame) => frame.subarray(0, 1),
+  "half-header": (frame) => frame.subarray(0, 32),
+  "header-only": (frame) => frame.subarray(0, 64),
+  "last-byte-cut": (frame) => frame.subarray(0, -1),
+  "byte-appended": (frame) => Uint8Array.of(...frame, 0),
+  "body-empty": (frame) => reframe(frame, new Uint8Array(0)),
+  "body-shorter": (frame) => reframe(frame, body(frame).subarray(0, -1)),
+  "body-longer": (frame) => reframe(frame, Uint8Array.of(...body(frame), 0)),
+  "flip-magic": (frame) => flip(frame, 0),
+  "flip-version": (frame) => flip(frame, 4),
+  "flip-type": (frame) => flip(frame, 5, 7),
+  "flip-suite": (frame) => flip(frame, 6),
+  "flip-flags": (frame) => flip(frame, 7),
+  "flip-round": (frame) => flip(frame, 20),
+  "flip-binding": (frame) => flip(frame, 40),
+  "flip-sender": (frame) => flip(frame, 57),
+  "flip-sequence": (frame) => flip(frame, 59),
+  "flip-length": (frame) => flip(frame, 63),
+  "flip-body-last": (frame) => flip(frame, -1),
+};
+
 // ---- the device ----------------------------------------------------------------------------------------------------
 
 const REQUESTS = ["roster", "sharesForward", "survivors", "acks", "done"] as const;
@@ -194,33 +222,6 @@ describe("a device", () => {
   const AWAITED = new Map<string, FrameTypeName>(
     REQUESTS.map((request, i) => [request, PHASES[i + 1] as FrameTypeName]),
   );
-  const flip = (frame: Uint8Array, at: number, bit = 0): Uint8Array => {
-    frame[at < 0 ? frame.length + at : at] ^= 1 << bit;
-    return frame;
-  };
-  const body = (frame: Uint8Array) => frame.subarray(64);
-  const DAMAGE: Record<string, (frame: Uint8Array) => Uint8Array> = {
-    empty: () => new Uint8Array(0),
-    "one-byte": (frame) => frame.subarray(0, 1),
-    "half-header": (frame) => frame.subarray(0, 32),
-    "header-only": (frame) => frame.subarray(0, 64),
-    "last-byte-cut": (frame) => frame.subarray(0, -1),
-    "byte-appended": (frame) => Uint8Array.of(...frame, 0),
-    "body-empty": (frame) => reframe(frame, new Uint8Array(0)),
-    "body-shorter": (frame) => reframe(frame, body(frame).subarray(0, -1)),
-    "body-longer": (frame) => reframe(frame, Uint8Array.of(...body(frame), 0)),
-    "flip-magic": (frame) => flip(frame, 0),
-    "flip-version": (frame) => flip(frame, 4),
-    "flip-type": (frame) => flip(frame, 5, 7),
-    "flip-suite": (frame) => flip(frame, 6),
-    "flip-flags": (frame) => flip(frame, 7),
-    "flip-round": (frame) => flip(frame, 20),
-    "flip-binding": (frame) => flip(frame, 40),
-    "flip-sender": (frame) => flip(frame, 57),
-    "flip-sequence": (frame) => flip(frame, 59),
-    "flip-length": (frame) => flip(frame, 63),
-    "flip-body-last": (frame) => flip(frame, -1),
-  };
   const SHORT: Record<string, string> = {
     "!malformed-message": "bad",
     "!context-mismatch": "context",
@@ -426,5 +427,51 @@ describe("the coordinator", () => {
   it("discards everything from a device that is out", () => {
     const expected = new Map([...awaited.rows].map(([type, cells]) => [type, cells.map(() => "-")]));
     expect(serverTable(awaited.rows, "dropped")).toEqual(expected);
+  });
+
+  /** `bad`: dropped as malformed. The subject's own upload and share may be wrong: the sum is, or the share is corrected. */
+  const damaged = table(`
+                    advertise      shares         masked    ack            unmask
+    empty           bad            bad            bad       bad            bad
+    one-byte        bad            bad            bad       bad            bad
+    half-header     bad            bad            bad       bad            bad
+    header-only     bad            bad            bad       bad            bad
+    last-byte-cut   bad            bad            bad       bad            bad
+    byte-appended   bad            bad            bad       bad            bad
+    body-empty      bad            bad            bad       bad            bad
+    body-shorter    bad            bad            bad       bad            bad
+    body-longer     bad            bad            oversize  bad            bad
+    flip-magic      bad            bad            bad       bad            bad
+    flip-version    bad            bad            bad       bad            bad
+    flip-type       bad            bad            bad       bad            bad
+    flip-suite      bad            bad            bad       bad            bad
+    flip-flags      bad            bad            bad       bad            bad
+    flip-round      bad            bad            bad       bad            bad
+    flip-binding    bad            bad            bad       bad            bad
+    flip-sender     bad            bad            bad       bad            bad
+    flip-sequence   bad            bad            bad       bad            bad
+    flip-length     bad            bad            bad       bad            bad
+    flip-body-last  bad-signature  bad-signature  ok        bad-signature  ok
+  `);
+
+  it("drops a device for every cut or flipped form of its answer", () => {
+    const actual = fill(ANSWERS, damaged.rows.keys(), (damage, type) => {
+      const stage = STAGES[ANSWERS.indexOf(type as (typeof ANSWERS)[number])];
+      const is = verdict(serverIn(stage, "awaited"), DAMAGE[damage](frameOf(type as FrameTypeName)));
+      return is === "malformed" ? "bad" : is;
+    });
+    expect(damaged.columns).toEqual(ANSWERS);
+    expect(actual).toEqual(damaged.rows);
+  });
+
+  it("loses only the sender to a malformed answer: the stage closes with the others", () => {
+    for (const [i, type] of ANSWERS.entries()) {
+      const server = serverIn(STAGES[i], "awaited");
+      server.receive(SUBJECT, DAMAGE["flip-binding"](frameOf(type)));
+      expect(server.waitingFor.size).toBe(0);
+      expect(server.abandoned).toBeUndefined();
+      server.closeStage();
+      expect(server.stage).toBe(STAGES[i + 1]);
+    }
   });
 });
