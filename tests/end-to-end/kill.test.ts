@@ -23,12 +23,20 @@ const temporary = mkdtempSync(join(tmpdir(), "murmur-killed-"));
 beforeAll(ensureBuilt);
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-/** Runs the command and kills it: so many milliseconds after it started, or after its first event. */
-async function liveAndDie(args: readonly string[], milliseconds: number, from: "start" | "first event") {
+/** When to kill: so many milliseconds after the start, or once so many events have been printed. */
+type Death = { readonly milliseconds: number } | { readonly events: number };
+
+async function liveAndDie(args: readonly string[], death: Death) {
   const child = spawnMurmur([...args, "--format", "ndjson", "--no-progress"], temporary);
-  const die = () => setTimeout(() => child.kill("SIGKILL"), milliseconds);
-  if (from === "start") die();
-  else child.stdout.once("data", die);
+  const die = () => child.kill("SIGKILL");
+  if ("milliseconds" in death) setTimeout(die, death.milliseconds);
+  else {
+    let printed = 0;
+    child.stdout.on("data", (text: Buffer) => {
+      printed += text.toString().split("\n").length - 1;
+      if (printed >= death.events) die();
+    });
+  }
   return ended(child);
 }
 
@@ -48,16 +56,15 @@ const fingerprints = (records: readonly RoundRecord[]) => records.map((record) =
 it("kill -9, twenty times: no committed round is lost, no upload is used twice, the model is as good", async () => {
   writeFileSync(join(temporary, "run.yaml"), JSON.stringify(CONFIG));
   const random = seededRandom(1, "test-kill");
-  const first = await liveAndDie(["run", "run.yaml"], 300, "first event");
+  const first = await liveAndDie(["run", "run.yaml"], { events: 100 });
   expect(first.signal).toBe("SIGKILL");
   const [id] = readdirSync(join(temporary, "runs"));
   const folder = join(temporary, "runs", id);
   let before = onDisk(folder);
   for (let life = 1; life < KILLS; life++) {
     // Every third dies while it is still starting, or just has.
-    const young = life % 3 === 0;
-    const milliseconds = random.below(young ? 900 : 700);
-    const { signal, stderr } = await liveAndDie(["run", "--resume", id], milliseconds, young ? "start" : "first event");
+    const death = life % 3 === 0 ? { milliseconds: random.below(900) } : { events: 1 + random.below(80) };
+    const { signal, stderr } = await liveAndDie(["run", "--resume", id], death);
     expect({ life, signal, stderr }).toEqual({ life, signal: "SIGKILL", stderr: "" });
     const after = onDisk(folder);
     expect(fingerprints(after.committed).slice(0, before.committed.length)).toEqual(fingerprints(before.committed));
