@@ -18,7 +18,7 @@ export default defineConfig({
   ],
   test: {
     ...base.test,
-    include: ["device-policy", "plaintext-mode", "roster-attacks", "cheating-coordinator"].map(
+    include: ["device-policy", "plaintext-mode", "roster-attacks", "cheating-coordinator", "requests-out-of-turn"].map(
       (name) => `tests/adversary/${name}.test.ts`,
     ),
     bail: 1,

@@ -20,7 +20,7 @@ function chosen(mutants: readonly Mutant[]): Mutant[] {
     .slice(0, SAMPLE);
 }
 
-describe("with any one check of the device taken out, some attack is no longer withstood", () => {
+describe("with any one check of the device taken out, some attack is no longer withstood", { timeout: 240_000 }, () => {
   const mutants = deviceMutants();
 
   test("every refusal in the device's program is taken out once", () => {
