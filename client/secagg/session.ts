@@ -85,9 +85,10 @@ export function createClientSecAgg(options: ClientSecAggOptions): ClientSecAgg {
       case "shared": {
         const shared = state;
         const next = mask(options, shared, body);
-        options.journal.recordUpload(agreement.taskId, agreement.roundId, agreement.modelHash);
         wipe(shared);
         state = next.state;
+        // In the new phase already: a refusal has to wipe the neighbours' shares.
+        options.journal.recordUpload(agreement.taskId, agreement.roundId, agreement.modelHash);
         return cutIntoChunks(next.upload).map((chunk, i) => encode(FRAME_TYPES.masked, chunk, i));
       }
       case "masked": {
@@ -158,6 +159,7 @@ export function createClientSecAgg(options: ClientSecAggOptions): ClientSecAgg {
       if (error instanceof EncodingError) return abort("malformed-message", error.message);
       wipe(state);
       state = { phase: "aborted" };
+      answered = undefined;
       outcome = { kind: "aborted", code: "stopped", detail: "the device failed" };
       throw error;
     }

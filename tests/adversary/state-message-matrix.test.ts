@@ -429,7 +429,7 @@ describe("the coordinator", () => {
     expect(serverTable(awaited.rows, "dropped")).toEqual(expected);
   });
 
-  /** `bad`: dropped as malformed. The subject's own upload and share may be wrong: the sum is, or the share is corrected. */
+  /** `bad`: dropped as malformed. An upload may be wrong, and so is the sum; a share may, until it is used. */
   const damaged = table(`
                     advertise      shares         masked    ack            unmask
     empty           bad            bad            bad       bad            bad
