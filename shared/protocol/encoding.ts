@@ -1,5 +1,3 @@
-import { concatBytes } from "../crypto/bytes.ts";
-
 /**
  * The one canonical encoding of everything that is hashed, signed or sent: big-endian integers of fixed width, IEEE 754
  * doubles, and byte strings and lists behind a four-byte length. A sequence of fields has exactly one encoding, and an
@@ -24,50 +22,75 @@ export interface Writer {
 }
 
 export function createWriter(): Writer {
-  const parts: Uint8Array[] = [];
+  let buffer = new Uint8Array(INITIAL_BYTES);
+  let view = new DataView(buffer.buffer);
+  let length = 0;
 
-  function integer(value: number, bytes: 1 | 2 | 4): Writer {
-    if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * bytes)) {
-      throw new RangeError(`${value} is not an unsigned integer of ${8 * bytes} bits`);
+  /** Makes room for `bytes` more, and says where they begin. */
+  function advance(bytes: number): number {
+    const start = length;
+    length += bytes;
+    if (length > buffer.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * buffer.length));
+      grown.set(buffer);
+      buffer = grown;
+      view = new DataView(grown.buffer);
     }
-    const part = new Uint8Array(bytes);
-    for (let i = bytes - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) part[i] = rest % 256;
-    parts.push(part);
-    return writer;
+    return start;
+  }
+
+  function requireUnsigned(value: number, bits: 8 | 16 | 32): void {
+    if (Number.isInteger(value) && value >= 0 && value < 2 ** bits) return;
+    throw new RangeError(`${value} is not an unsigned integer of ${bits} bits`);
   }
 
   const writer: Writer = {
-    u8: (value) => integer(value, 1),
-    u16: (value) => integer(value, 2),
-    u32: (value) => integer(value, 4),
+    u8(value) {
+      requireUnsigned(value, 8);
+      const at = advance(1);
+      view.setUint8(at, value);
+      return writer;
+    },
+    u16(value) {
+      requireUnsigned(value, 16);
+      const at = advance(2);
+      view.setUint16(at, value);
+      return writer;
+    },
+    u32(value) {
+      requireUnsigned(value, 32);
+      const at = advance(4);
+      view.setUint32(at, value);
+      return writer;
+    },
     f64(value) {
       if (!Number.isFinite(value)) throw new RangeError(`${value} has no canonical encoding`);
-      const part = new Uint8Array(8);
-      new DataView(part.buffer).setFloat64(0, value + 0);
-      parts.push(part);
+      const at = advance(8);
+      view.setFloat64(at, value + 0);
       return writer;
     },
-    boolean: (value) => integer(value ? 1 : 0, 1),
-    fixed(bytes, length) {
-      if (bytes.length !== length) throw new RangeError(`a field of ${length} bytes was given ${bytes.length}`);
-      parts.push(bytes.slice());
+    boolean: (value) => writer.u8(value ? 1 : 0),
+    fixed(bytes, expected) {
+      if (bytes.length !== expected) throw new RangeError(`a field of ${expected} bytes was given ${bytes.length}`);
+      const at = advance(expected);
+      buffer.set(bytes, at);
       return writer;
     },
-    bytes(bytes) {
-      integer(bytes.length, 4);
-      parts.push(bytes.slice());
-      return writer;
-    },
-    text: (text) => writer.bytes(new TextEncoder().encode(text)),
+    bytes: (bytes) => writer.u32(bytes.length).fixed(bytes, bytes.length),
+    text: (text) => writer.bytes(TEXT_ENCODER.encode(text)),
     list(items, write) {
-      integer(items.length, 4);
+      writer.u32(items.length);
       for (const item of items) write(writer, item);
       return writer;
     },
-    finish: () => concatBytes(...parts),
+    finish: () => buffer.slice(0, length),
   };
   return writer;
 }
+
+/** Room for most hashed and signed messages. */
+const INITIAL_BYTES = 256;
+const TEXT_ENCODER = new TextEncoder();
 
 /** Reads what a {@link Writer} wrote, and refuses everything else. Byte strings are copies. */
 export interface Reader {

@@ -21,7 +21,7 @@ export const DROP_REASONS = [
   "training-failed",
   /** a frame that does not parse, or has the wrong length, type, round or session */
   "malformed",
-  /** a second, different answer for one exchange */
+  /** a second answer for one exchange */
   "duplicate",
   /** a signature or certificate that does not verify */
   "bad-signature",
