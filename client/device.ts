@@ -243,11 +243,11 @@ export function createDevice(options: DeviceOptions): Device {
   }
 
   /** Ends the round without a word to the coordinator: it knows, or cannot be reached. */
-  function forget(outcome: DeviceOutcome): DeviceEffects {
-    const send = state.kind === "exchanging" ? state.session.abort("stopped") : [];
+  function forget(reason: string): DeviceEffects {
+    if (state.kind === "exchanging") state.session.abort("stopped");
     state = { kind: "idle" };
     deadline = undefined;
-    return { send: outcome.kind === "released" ? [] : send, outcome };
+    return { send: [], outcome: { kind: "released", reason } };
   }
 
   function breach(code: AbortCode, detail: string): DeviceEffects {
@@ -257,21 +257,14 @@ export function createDevice(options: DeviceOptions): Device {
   }
 
   function receive(now: number, frame: Uint8Array): DeviceEffects {
-    let decoded: ReturnType<typeof decodeFrame>;
-    try {
-      decoded = decodeFrame(frame);
-    } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      return breach("malformed-message", error.message);
-    }
-    const { header, body } = decoded;
+    const { header, body } = decodeFrame(frame);
     if (header.type === FRAME_TYPES.configure) {
       if (state.kind !== "idle") return breach("unexpected-message", "a second configuration during a round");
       return configure(now, header.roundId, header.binding, body);
     }
     // Whatever belongs to a round that this device is no longer in, it does not read.
     if (state.kind === "idle" || !equalBytes(header.roundId, state.round.roundId)) return NOTHING;
-    if (header.type === FRAME_TYPES.released) return forget({ kind: "released", reason: decodeReleased(body) });
+    if (header.type === FRAME_TYPES.released) return forget(decodeReleased(body));
     if (state.kind === "exchanging") return exchange(now, state, frame);
     if (!equalBytes(header.binding, state.round.context))
       return breach("context-mismatch", "a frame of another agreement");
@@ -319,14 +312,7 @@ export function createDevice(options: DeviceOptions): Device {
       return breach("deadline", "the coordinator did not go on in time");
     },
     disconnected() {
-      if (state.kind === "idle") return NOTHING;
-      return {
-        send: [],
-        outcome: forget({ kind: "released", reason: "disconnected" }).outcome ?? {
-          kind: "released",
-          reason: "disconnected",
-        },
-      };
+      return state.kind === "idle" ? NOTHING : forget("disconnected");
     },
   };
 }

@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import { type RunConfig, runConfigJsonSchema, runConfigSchema } from "./config.ts";
-import { checkRunConfig } from "./config-checks.ts";
+import { runConfigJsonSchema, runConfigSchema } from "./config.ts";
 import { schemaAt, schemaLeaves, schemaProperties } from "./config-schema.ts";
 import { suggest } from "./suggestions.ts";
 
@@ -11,18 +10,6 @@ export interface ConfigProblem {
   readonly path: string;
   /** What, as the second half of a sentence that begins with the path. */
   readonly message: string;
-}
-
-/**
- * The configuration that a document resolves to.
- * @throws {MurmurError} config-invalid with every problem, or what {@link checkRunConfig} finds between the keys.
- */
-export function parseRunConfig(document: unknown): RunConfig {
-  const parsed = runConfigSchema.safeParse(document ?? {});
-  if (!parsed.success) throw configError(problemsOf(parsed.error, document));
-  const [first] = checkRunConfig(parsed.data);
-  if (first !== undefined) throw first;
-  return parsed.data;
 }
 
 /** Everything that the schema says against a document, in the words of this project. */
