@@ -131,4 +131,5 @@ const ABORT_TEXTS = {
   "non-finite-update": "Training gave NaN or infinity.",
   "replayed-round": "The device has seen this round before.",
   stopped: "The device was told to stop.",
+  "model-unavailable": "The device could not fetch the model.",
 } satisfies Record<AbortCode, string>;

@@ -1,15 +1,16 @@
 import { compareBytes, equalBytes } from "../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
-import type { ParameterVector } from "../shared/learning/parameters.ts";
+import { type ParameterVector, parametersFromBytes } from "../shared/learning/parameters.ts";
 import { encodeUpdate, transformsOf } from "../shared/learning/transforms/index.ts";
+import { UPLOADS_AT_ONCE } from "../shared/protocol/chunks.ts";
 import {
   type Configuration,
   decodeConfiguration,
-  decodeModelChunk,
   decodeReleased,
   encodeAccept,
   encodeDecline,
   encodeTrained,
+  LARGEST_SENT_MODEL,
 } from "../shared/protocol/control-messages.ts";
 import { decodeFrame, FRAME_TYPES, FrameError } from "../shared/protocol/frame.ts";
 import type { AbortCode } from "../shared/protocol/reasons.ts";
@@ -29,7 +30,7 @@ import type { TrainingResult, TrainingTask } from "./training/trainer.ts";
  * deadline come out.
  *
  * ```
- *  idle ─CONFIGURE─► receiving ─model─► training ─► trained ─BEGIN─► exchanging ─DONE─► idle
+ *  idle ─CONFIGURE─► receiving, or fetching ─model─► training ─► trained ─BEGIN─► exchanging ─DONE─► idle
  *    └──── declined, aborted or released: the round's keys and model are gone, and the device is idle again ────┘
  * ```
  */
@@ -38,6 +39,9 @@ export interface Device {
   /** When `tick` is due, in the caller's milliseconds. */
   readonly deadline: number | undefined;
   receive(now: number, frame: Uint8Array): DeviceEffects;
+  /** The model that was asked for has arrived: its bytes, as they came. */
+  fetched(now: number, model: Uint8Array): DeviceEffects;
+  fetchFailed(now: number): DeviceEffects;
   /** The training that was asked for is finished. */
   trained(now: number, result: TrainingResult): DeviceEffects;
   trainingFailed(now: number): DeviceEffects;
@@ -47,7 +51,7 @@ export interface Device {
   disconnected(): DeviceEffects;
 }
 
-export type DevicePhase = "idle" | "receiving" | "training" | "trained" | "exchanging";
+export type DevicePhase = "idle" | "receiving" | "fetching" | "training" | "trained" | "exchanging";
 
 export interface DeviceOptions {
   /** The device's own name: it names its streams in a simulation. */
@@ -67,6 +71,8 @@ export interface DeviceOptions {
 
 export interface DeviceEffects {
   readonly send: readonly Uint8Array[];
+  /** Fetch the model with this hash, 32 bytes, of so many bytes; answer with `fetched` or `fetchFailed`. */
+  readonly fetch?: { readonly hash: Uint8Array; readonly bytes: number };
   /** Start training; answer with `trained` or `trainingFailed`. */
   readonly train?: TrainingRequest;
   /** How the round ended for this device. */
@@ -93,7 +99,8 @@ interface RoundContext {
 
 type State =
   | { readonly kind: "idle" }
-  | { readonly kind: "receiving"; readonly round: RoundContext; readonly model: Uint8Array; received: number }
+  | { readonly kind: "receiving"; readonly round: RoundContext }
+  | { readonly kind: "fetching"; readonly round: RoundContext }
   | { readonly kind: "training"; readonly round: RoundContext; readonly parameters: ParameterVector }
   | { readonly kind: "trained"; readonly round: RoundContext; readonly input: Int32Array }
   | { readonly kind: "exchanging"; readonly round: RoundContext; readonly session: ClientSecAgg };
@@ -159,30 +166,25 @@ export function createDevice(options: DeviceOptions): Device {
       if (error instanceof RangeError) return decline(round, "policy", error.message);
       throw error;
     }
-    state = { kind: "receiving", round, model: new Uint8Array(4 * configuration.parameters), received: 0 };
+    const bytes = 4 * configuration.parameters;
     deadline = now + PATIENCE * configuration.deadlines.configure;
+    if (bytes > LARGEST_SENT_MODEL) {
+      state = { kind: "fetching", round };
+      return { send: [], fetch: { hash: configuration.agreement.modelHash, bytes } };
+    }
+    state = { kind: "receiving", round };
     return NOTHING;
   }
 
-  function receiveModel(
-    now: number,
-    receiving: Extract<State, { kind: "receiving" }>,
-    body: Uint8Array,
-  ): DeviceEffects {
-    const { round, model } = receiving;
-    const chunk = decodeModelChunk(body);
-    // Chunks come in order: anything else is not this coordinator's model.
-    if (chunk.offset !== receiving.received || chunk.offset + chunk.bytes.length > model.length) {
-      return decline(round, "malformed-message", "a piece of the model that does not fit");
-    }
-    model.set(chunk.bytes, chunk.offset);
-    receiving.received += chunk.bytes.length;
-    if (receiving.received < model.length) return NOTHING;
+  function startTraining(now: number, round: RoundContext, model: Uint8Array): DeviceEffects {
     const { agreement, model: name, training, deadlines, simulationSeed } = round.configuration;
-    if (!equalBytes(provider.sha256(model), agreement.modelHash)) {
+    if (
+      model.length !== 4 * round.configuration.parameters ||
+      !equalBytes(provider.sha256(model), agreement.modelHash)
+    ) {
       return decline(round, "model-mismatch", "the model is not the one whose hash was agreed");
     }
-    const parameters = new Float32Array(model.buffer);
+    const parameters = parametersFromBytes(model);
     state = { kind: "training", round, parameters };
     deadline = now + PATIENCE * deadlines.train;
     const random =
@@ -229,7 +231,10 @@ export function createDevice(options: DeviceOptions): Device {
   function exchange(now: number, exchanging: Extract<State, { kind: "exchanging" }>, frame: Uint8Array): DeviceEffects {
     const { session, round } = exchanging;
     const send = session.receive(frame);
-    deadline = now + PATIENCE * round.configuration.deadlines.exchange;
+    const { agreement, deadlines } = round.configuration;
+    // Uploads take turns: until the last device has had its own, this one waits.
+    const turns = session.phase === "masked" ? Math.ceil(agreement.maxCohort / UPLOADS_AT_ONCE) : 1;
+    deadline = now + PATIENCE * turns * deadlines.exchange;
     return finishExchange(session, send);
   }
 
@@ -268,7 +273,7 @@ export function createDevice(options: DeviceOptions): Device {
     if (state.kind === "exchanging") return exchange(now, state, frame);
     if (!equalBytes(header.binding, state.round.context))
       return breach("context-mismatch", "a frame of another agreement");
-    if (state.kind === "receiving" && header.type === FRAME_TYPES.model) return receiveModel(now, state, body);
+    if (state.kind === "receiving" && header.type === FRAME_TYPES.model) return startTraining(now, state.round, body);
     if (state.kind === "trained" && header.type === FRAME_TYPES.begin) return begin(now, state);
     return breach("unexpected-message", `message type ${header.type} while ${state.kind}`);
   }
@@ -287,6 +292,13 @@ export function createDevice(options: DeviceOptions): Device {
         if (!(error instanceof FrameError)) throw error;
         return breach("malformed-message", error.message);
       }
+    },
+    fetched(now, model) {
+      return state.kind === "fetching" ? startTraining(now, state.round, model) : NOTHING;
+    },
+    fetchFailed(_now) {
+      if (state.kind !== "fetching") return NOTHING;
+      return decline(state.round, "model-unavailable", "the model could not be fetched");
     },
     trained(now, result) {
       if (state.kind !== "training") return NOTHING;

@@ -4,6 +4,7 @@ import { decodeFrame, FRAME_TYPES, FrameError } from "../shared/protocol/frame.t
 import type { DeviceId } from "../shared/protocol/ids.ts";
 import { type AbandonReason, type AbortCode, type DropReason, STAGES, type Stage } from "../shared/protocol/reasons.ts";
 import type { SecAggEffects, ServerSecAgg } from "./secagg/session.ts";
+import { createUploadGate, type UploadGate } from "./upload-gate.ts";
 
 /**
  * One round of the coordinator, without I/O: a message, a lost connection or the time goes in; messages, facts and the
@@ -24,8 +25,8 @@ export interface Round {
   readonly deadline: number | undefined;
   start(now: number): RoundEffects;
   receive(now: number, device: DeviceId, frame: Uint8Array): RoundEffects;
-  /** The device's connection is gone. */
-  disconnected(now: number, device: DeviceId): RoundEffects;
+  /** The device's connection is gone: it left, or it was closed for what it sent. */
+  disconnected(now: number, device: DeviceId, reason?: ConnectionLoss): RoundEffects;
   /** Ends the stage if its deadline has passed. */
   tick(now: number): RoundEffects;
   /** Abandons the round at once. */
@@ -33,6 +34,9 @@ export interface Round {
   readonly result: RoundResult | undefined;
   readonly abandoned: RoundAbandoned | undefined;
 }
+
+/** What a connection can end of, as far as a round is concerned. */
+export type ConnectionLoss = Extract<DropReason, "disconnected" | "malformed" | "oversize" | "deadline">;
 
 export interface RoundPlan {
   /** 16 bytes, strictly increasing within the task. */
@@ -56,6 +60,8 @@ export interface RoundPlan {
 export interface RoundEffects {
   readonly send: readonly Outgoing[];
   readonly facts: readonly RoundFact[];
+  /** Whose upload is to be read from now on; those of the other devices have to wait while the stage is `mask`. */
+  readonly uploads: readonly DeviceId[];
 }
 
 export interface Outgoing {
@@ -99,7 +105,7 @@ type State =
       /** Devices that have trained while others were still being configured. */
       readonly early: Set<DeviceId>;
     }
-  | { readonly kind: "exchanging"; readonly session: ServerSecAgg }
+  | { readonly kind: "exchanging"; readonly session: ServerSecAgg; gate: UploadGate | undefined }
   | { readonly kind: "done"; readonly result: RoundResult }
   | { readonly kind: "abandoned"; readonly abandoned: RoundAbandoned };
 
@@ -116,6 +122,7 @@ export function createRound(plan: RoundPlan): Round {
   const lost = new Set<DeviceId>();
   let send: Outgoing[] = [];
   let facts: RoundFact[] = [];
+  let uploads: DeviceId[] = [];
 
   function stage(): Round["stage"] {
     switch (state.kind) {
@@ -133,9 +140,10 @@ export function createRound(plan: RoundPlan): Round {
 
   /** Hands out what has piled up, exactly once. */
   function effects(): RoundEffects {
-    const out = { send, facts };
+    const out = { send, facts, uploads };
     send = [];
     facts = [];
+    uploads = [];
     return out;
   }
 
@@ -183,9 +191,24 @@ export function createRound(plan: RoundPlan): Round {
       state = { kind: "done", result: session.result };
       deadline = undefined;
     } else {
-      deadline = now + plan.deadlines.exchange;
-      facts.push({ kind: "stage", stage: session.stage, expected: session.waitingFor.size });
+      enterExchange(now, session);
     }
+  }
+
+  function enterExchange(now: number, session: ServerSecAgg): void {
+    // Uploads take turns, and each turn has a deadline of its own.
+    const gate = session.stage === "mask" ? createUploadGate(plan.deadlines.exchange) : undefined;
+    state = { kind: "exchanging", session, gate };
+    deadline = now + plan.deadlines.exchange;
+    if (session.stage === "done" || session.stage === "abandoned") return;
+    facts.push({ kind: "stage", stage: session.stage, expected: session.waitingFor.size });
+  }
+
+  /** Gives the turns that have become free. */
+  function grantUploads(now: number): void {
+    if (state.kind !== "exchanging" || state.gate === undefined) return;
+    uploads.push(...state.gate.grant(now, state.session.waitingFor));
+    deadline = state.gate.deadline ?? deadline;
   }
 
   /** Ends stages for as long as nobody is left to wait for. */
@@ -198,6 +221,7 @@ export function createRound(plan: RoundPlan): Round {
       } else if (state.kind === "exchanging") {
         const { session } = state;
         const at = session.stage;
+        grantUploads(now);
         if (at === "done" || at === "abandoned" || session.waitingFor.size > 0) return;
         take(now, session.closeStage(), at);
       } else {
@@ -220,10 +244,7 @@ export function createRound(plan: RoundPlan): Round {
       return;
     }
     const trained = [...gathering.answered];
-    const session = plan.createSecAgg(trained);
-    state = { kind: "exchanging", session };
-    deadline = now + plan.deadlines.exchange;
-    facts.push({ kind: "stage", stage: "keys", expected: trained.length });
+    enterExchange(now, plan.createSecAgg(trained));
     for (const device of trained) send.push({ to: device, frame: encodeBegin(plan) });
   }
 
@@ -319,13 +340,13 @@ export function createRound(plan: RoundPlan): Round {
       settle(now);
       return effects();
     },
-    disconnected(now, device) {
+    disconnected(now, device, reason = "disconnected") {
       if (lost.has(device)) return effects();
       if (state.kind === "gathering") {
-        if (state.expected.has(device) || state.answered.has(device)) lose(state, device, "disconnected");
+        if (state.expected.has(device) || state.answered.has(device)) lose(state, device, reason);
       } else if (state.kind === "exchanging") {
         const at = state.session.stage;
-        if (at !== "done" && at !== "abandoned") take(now, state.session.leave(device, "disconnected"), at);
+        if (at !== "done" && at !== "abandoned") take(now, state.session.leave(device, reason), at);
       }
       settle(now);
       return effects();
@@ -335,8 +356,12 @@ export function createRound(plan: RoundPlan): Round {
       if (state.kind === "gathering") {
         closeGathering(now, state, "deadline");
       } else if (state.kind === "exchanging") {
-        const at = state.session.stage;
-        if (at !== "done" && at !== "abandoned") take(now, state.session.closeStage(), at);
+        const { session, gate } = state;
+        const at = session.stage;
+        if (at !== "done" && at !== "abandoned") {
+          if (gate === undefined) take(now, session.closeStage(), at);
+          else for (const device of gate.overdue(now)) take(now, session.leave(device, "deadline"), at);
+        }
       }
       settle(now);
       return effects();

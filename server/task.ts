@@ -2,7 +2,12 @@ import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import { type ParameterVector, parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
 import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
-import { encodeConfiguration, encodeModel, type RoundDeadlines } from "../shared/protocol/control-messages.ts";
+import {
+  encodeConfiguration,
+  encodeModel,
+  LARGEST_SENT_MODEL,
+  type RoundDeadlines,
+} from "../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../shared/protocol/ids.ts";
 import { contextHash, type SecAggAgreement } from "../shared/secagg/agreement.ts";
 import { createRound, type Round } from "./round.ts";
@@ -31,6 +36,8 @@ export interface FederatedTask {
 export interface OpenRound {
   readonly round: Round;
   readonly agreement: SecAggAgreement;
+  /** The model's bytes, for devices that fetch it because it is too large to be sent along. */
+  readonly model: Uint8Array;
   /** The mean update and the summed metrics, from the round's unmasked sum. */
   decode(sum: Int32Array, survivors: number): FloatSum;
 }
@@ -46,11 +53,8 @@ export function openRound(
 ): OpenRound {
   const { terms } = task;
   const roundId = encodeRoundId(number);
-  const agreement: SecAggAgreement = {
-    ...terms,
-    roundId,
-    modelHash: provider.sha256(parameterBytes(parameters)),
-  };
+  const model = parameterBytes(parameters);
+  const agreement: SecAggAgreement = { ...terms, roundId, modelHash: provider.sha256(model) };
   const context = contextHash(provider, agreement);
   const binding = { roundId, context };
   const configuration = {
@@ -69,7 +73,10 @@ export function openRound(
     quorum,
     closeAt: task.closeAt,
     deadlines: task.deadlines,
-    configuration: [encodeConfiguration(binding, configuration), ...encodeModel(binding, parameterBytes(parameters))],
+    configuration: [
+      encodeConfiguration(binding, configuration),
+      ...(model.length > LARGEST_SENT_MODEL ? [] : [encodeModel(binding, model)]),
+    ],
     createSecAgg(trained) {
       const create = terms.mode === "plaintext" ? createPlaintextServer : createServerSecAgg;
       return create({
@@ -87,6 +94,7 @@ export function openRound(
   return {
     round,
     agreement,
+    model,
     decode: (sum, survivors) => decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number }),
   };
 }

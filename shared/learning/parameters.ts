@@ -31,3 +31,9 @@ export function parameterManifest(tensors: readonly { name: string; shape: reado
 export function parameterBytes(parameters: ParameterVector): Uint8Array {
   return new Uint8Array(parameters.buffer, parameters.byteOffset, parameters.byteLength);
 }
+
+/** The parameters of such bytes, which are theirs from then on where they are aligned for it. */
+export function parametersFromBytes(bytes: Uint8Array): ParameterVector {
+  const aligned = bytes.byteOffset % Float32Array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / Float32Array.BYTES_PER_ELEMENT);
+}

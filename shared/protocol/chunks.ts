@@ -1,4 +1,4 @@
-/** Largest body of one MODEL or MASKED frame: 1 MiB. */
+/** Largest body of one MODEL frame, or one of an upload: 1 MiB. */
 export const CHUNK_BYTES = 1 << 20;
 
 /** Cuts a long message into bodies of at most {@link CHUNK_BYTES}, views into it. */
@@ -9,3 +9,9 @@ export function cutIntoChunks(message: Uint8Array): Uint8Array[] {
   }
   return parts;
 }
+
+/**
+ * How many uploads a coordinator reads at once; the other devices' connections wait their turn, each with a deadline of
+ * its own (`secure-aggregation.md` section 2).
+ */
+export const UPLOADS_AT_ONCE = 4;

@@ -1,7 +1,8 @@
 import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secagg/agreement.ts";
-import { CHUNK_BYTES, cutIntoChunks } from "./chunks.ts";
-import { createReader, createWriter, EncodingError } from "./encoding.ts";
+import { CHUNK_BYTES } from "./chunks.ts";
+import { createWriter } from "./encoding.ts";
 import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
+import { readBody } from "./read-body.ts";
 import { ABORT_CODES, type AbortCode } from "./reasons.ts";
 
 /**
@@ -11,7 +12,7 @@ import { ABORT_CODES, type AbortCode } from "./reasons.ts";
  * | message | direction | body |
  * |---|---|---|
  * | CONFIGURE | to the device | {@link Configuration} |
- * | MODEL | to the device | offset u32, bytes; in order, at most 1 MiB a frame |
+ * | MODEL | to the device | the model's bytes; one of more than {@link LARGEST_SENT_MODEL} is fetched instead |
  * | ACCEPT, TRAINED | to the coordinator | empty |
  * | BEGIN | to the device | empty |
  * | DECLINE | to the coordinator | code u8 |
@@ -48,6 +49,12 @@ export interface RoundBinding {
 /** Largest model: 2^28 parameters, a gigabyte. */
 const MOST_PARAMETERS = 2 ** 28;
 
+/**
+ * A model of up to 1 MiB follows its CONFIGURE; a larger one is fetched by its hash over HTTP, where it can be resumed
+ * and cached and goes at the device's own pace (`fleet.md` 5.2).
+ */
+export const LARGEST_SENT_MODEL = CHUNK_BYTES;
+
 export function encodeConfiguration(binding: RoundBinding, configuration: Configuration): Uint8Array {
   const { training, deadlines, simulationSeed } = configuration;
   const writer = createWriter()
@@ -67,7 +74,7 @@ export function encodeConfiguration(binding: RoundBinding, configuration: Config
 
 /** @throws {FrameError} */
 export function decodeConfiguration(body: Uint8Array): Configuration {
-  return reading(body, (reader) => {
+  return readBody(body, (reader) => {
     const agreement = decodeAgreement(reader.bytes());
     const model = reader.text();
     const parameters = reader.u32();
@@ -87,20 +94,10 @@ export function decodeConfiguration(body: Uint8Array): Configuration {
   });
 }
 
-/** The model's bytes as frames, in order. */
-export function encodeModel(binding: RoundBinding, model: Uint8Array): Uint8Array[] {
-  return cutIntoChunks(model).map((chunk, i) => {
-    const body = createWriter()
-      .u32(i * CHUNK_BYTES)
-      .bytes(chunk)
-      .finish();
-    return control(binding, FRAME_TYPES.model, body, i);
-  });
-}
-
-/** @throws {FrameError} */
-export function decodeModelChunk(body: Uint8Array): { readonly offset: number; readonly bytes: Uint8Array } {
-  return reading(body, (reader) => ({ offset: reader.u32(), bytes: reader.bytes() }));
+/** @throws {RangeError} for a model of more than {@link LARGEST_SENT_MODEL} bytes, which devices fetch. */
+export function encodeModel(binding: RoundBinding, model: Uint8Array): Uint8Array {
+  if (model.length > LARGEST_SENT_MODEL) throw new RangeError(`a model of ${model.length} bytes is fetched, not sent`);
+  return control(binding, FRAME_TYPES.model, model);
 }
 
 export function encodeAccept(binding: RoundBinding): Uint8Array {
@@ -131,7 +128,7 @@ export function encodeReleased(binding: RoundBinding, reason: string): Uint8Arra
 
 /** @throws {FrameError} */
 export function decodeReleased(body: Uint8Array): string {
-  return reading(body, (reader) => reader.text());
+  return readBody(body, (reader) => reader.text());
 }
 
 const EMPTY = new Uint8Array(0);
@@ -139,19 +136,6 @@ const CODE_NAMES: ReadonlyMap<number, AbortCode> = new Map(
   Object.entries(ABORT_CODES).map(([name, code]) => [code, name as AbortCode]),
 );
 
-function control({ roundId, context }: RoundBinding, type: FrameType, body: Uint8Array, sequence = 0): Uint8Array {
-  return encodeFrame({ type, flags: 0, roundId, binding: context, sender: NO_INDEX, sequence }, body);
-}
-
-/** Reads a whole body; anything that is not one becomes a {@link FrameError}. */
-function reading<T>(body: Uint8Array, read: (reader: ReturnType<typeof createReader>) => T): T {
-  try {
-    const reader = createReader(body);
-    const value = read(reader);
-    reader.end();
-    return value;
-  } catch (error) {
-    if (error instanceof FrameError || !(error instanceof EncodingError)) throw error;
-    throw new FrameError(error.message);
-  }
+function control({ roundId, context }: RoundBinding, type: FrameType, body: Uint8Array): Uint8Array {
+  return encodeFrame({ type, flags: 0, roundId, binding: context, sender: NO_INDEX, sequence: 0 }, body);
 }

@@ -30,6 +30,18 @@ export const FRAME_TYPES = {
   unmask: 24,
   abort: 25,
   done: 26,
+  /** coordinator → device: prove who you are; the first frame of a connection */
+  challenge: 32,
+  /** device → coordinator: its key, its certificate, its signature on the challenge */
+  authenticate: 33,
+  /** coordinator → device: it is let in, under a name */
+  welcome: 34,
+  /** coordinator → device: it is not let in, or no longer, with a reason; the connection closes */
+  refused: 35,
+  /** device → coordinator: eligible, and waiting to be invited */
+  checkIn: 36,
+  /** coordinator → device: come back within a window of time */
+  pace: 37,
 } as const;
 export type FrameTypeName = keyof typeof FRAME_TYPES;
 export type FrameType = (typeof FRAME_TYPES)[FrameTypeName];
@@ -53,7 +65,7 @@ export interface FrameHeader {
   readonly binding: Uint8Array;
   /** Index in the roster, or {@link NO_INDEX}. */
   readonly sender: number;
-  /** Counts the frames of one message, from 0: the chunk's number in MASKED and MODEL, else 0. */
+  /** Counts the frames of one message, from 0: the chunk's number in an upload, else 0. */
   readonly sequence: number;
 }
 

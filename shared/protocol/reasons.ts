@@ -91,5 +91,37 @@ export const ABORT_CODES = {
   "non-finite-update": 26,
   "replayed-round": 27,
   stopped: 28,
+  "model-unavailable": 29,
 } as const;
 export type AbortCode = keyof typeof ABORT_CODES;
+
+/** Why a device is not let in, or no longer. The number is the wire value: append, never renumber. */
+export const REFUSALS = {
+  /** its key is not enrolled: enrol with a join token, then come back */
+  "not-enrolled": 1,
+  /** the operator revoked its key */
+  revoked: 2,
+  /** active-server: it has no certificate of the authority, or one that has expired */
+  uncertified: 3,
+  /** the signature is not over this connection's challenge: a replay, or another device's */
+  "bad-signature": 4,
+  /** it dialled a name that is not this coordinator's, so its signature may have been relayed */
+  "wrong-audience": 5,
+  /** it authenticated again, on another connection */
+  replaced: 6,
+  /** every place in the simulated fleet is taken */
+  "fleet-full": 7,
+  /** a frame that does not parse, or that has no place on this connection */
+  malformed: 8,
+  /** a frame that is longer than any of this task */
+  oversize: 9,
+  /** it did not authenticate, read or answer in time */
+  "too-slow": 10,
+  /** the coordinator stops */
+  stopping: 11,
+  /** the run is over: there is nothing to come back for */
+  finished: 12,
+  /** more connections than it serves at once */
+  busy: 13,
+} as const;
+export type Refusal = keyof typeof REFUSALS;

@@ -138,11 +138,17 @@ export async function createFederation(options: FederationOptions): Promise<Fede
     const need = firstQuorum(task.terms.floors.minCohort, task.goal);
     if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
     const nowSeconds = Math.floor(observer.startsAt / 1000);
-    const { round, agreement, decode } = openRound(provider, task, number, parameters, invited, nowSeconds);
+    const {
+      round,
+      agreement,
+      model: modelBytes,
+      decode,
+    } = openRound(provider, task, number, parameters, invited, nowSeconds);
     const plan = new Map<DeviceId, Vanishing | undefined>(invited.map((device) => [device, vanishing(number, device)]));
     inputs.clear();
     const traffic = await runInProcess({
       round,
+      model: modelBytes,
       device: (id) => fleet.device(id),
       train: (id, request) =>
         trainer.train(

@@ -8,6 +8,8 @@ import type { DropoutStage, Vanishing } from "./dropout-plan.ts";
 /** The transport of a round in one process: a queue of encoded frames and a virtual clock. */
 export interface InProcessRoundOptions {
   readonly round: Round;
+  /** The model's bytes, for devices that fetch them. */
+  readonly model: Uint8Array;
   /** The device behind a name, made when it is first spoken to. */
   device(id: DeviceId): Device;
   train(id: DeviceId, request: TrainingRequest): Promise<TrainingResult>;
@@ -77,7 +79,12 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     if (gone.has(id)) return;
     const device = options.device(id);
     spokenTo.add(id);
-    const effects = device.receive(now, frame);
+    let effects = device.receive(now, frame);
+    if (effects.fetch !== undefined) {
+      bytesDown += options.model.length;
+      // Each device has a copy of its own, as it would from a download.
+      effects = device.fetched(now, options.model.slice());
+    }
     takeDevice(id, effects);
     if (effects.train === undefined || gone.has(id)) return;
     // A device that vanishes while it trains has nothing to train for.
@@ -111,6 +118,7 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     if (!silent) toCoordinator.push({ from: id, closed: true });
   }
 
+  /** Everything that has left is read at once: what waits in one process waits in memory either way. */
   function passTime(deadline: number): void {
     now = Math.max(now, deadline);
     takeRound(round.tick(now));

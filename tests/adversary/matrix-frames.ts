@@ -1,4 +1,12 @@
 import {
+  encodeAuthentication,
+  encodeChallenge,
+  encodeCheckIn,
+  encodePace,
+  encodeRefused,
+  encodeWelcome,
+} from "../../shared/protocol/connection-messages.ts";
+import {
   encodeAccept,
   encodeBegin,
   encodeConfiguration,
@@ -39,6 +47,8 @@ export const honest = runSession(
   attackedSession({ size: DEVICES, agreement, identity: (i) => identities[i], device: (i) => clientOptions(i) }),
 );
 
+const NONCE = nameDigest(quickProvider, "matrix challenge");
+
 /** One valid frame of each type, as it would reach or leave the subject. */
 const FRAMES = new Map<FrameTypeName, Uint8Array>(TYPES.map((type) => [type, validFrame(type)]));
 
@@ -59,7 +69,7 @@ function validFrame(type: FrameTypeName): Uint8Array {
         deadlines: { configure: 1, train: 1, exchange: 1 },
       });
     case "model":
-      return encodeModel(binding, new Uint8Array(32))[0];
+      return encodeModel(binding, new Uint8Array(32));
     case "decline":
       return encodeDecline(binding, "policy");
     case "released":
@@ -70,6 +80,24 @@ function validFrame(type: FrameTypeName): Uint8Array {
       return encodeTrained(binding);
     case "begin":
       return encodeBegin(binding);
+    case "challenge":
+      return encodeChallenge({ nonce: NONCE, population: agreement.population, heartbeat: 1000 });
+    case "authenticate":
+      return encodeAuthentication(NONCE, {
+        idPk: identities[0].publicKey,
+        certificate: new Uint8Array(0),
+        audience: "127.0.0.1:1",
+        software: "test",
+        signature: new Uint8Array(64),
+      });
+    case "welcome":
+      return encodeWelcome(NONCE, { device: SUBJECT });
+    case "refused":
+      return encodeRefused(NONCE, { reason: "revoked", message: "" });
+    case "checkIn":
+      return encodeCheckIn(NONCE);
+    case "pace":
+      return encodePace(NONCE, { min: 0, max: 1 });
     case "plainUpdate":
     case "abort": {
       const header = { flags: 0, roundId, binding: binding.context, sender: NO_INDEX, sequence: 0 };

@@ -85,6 +85,12 @@ describe("a device", () => {
     unmask        x      x           x         x         x          x         -     -
     abort         x      x           x         x         x          x         -     -
     done          x      x           x         x         x          done      -     -
+    challenge     x      x           x         x         x          x         -     -
+    authenticate  x      x           x         x         x          x         -     -
+    welcome       x      x           x         x         x          x         -     -
+    refused       x      x           x         x         x          x         -     -
+    checkIn       x      x           x         x         x          x         -     -
+    pace          x      x           x         x         x          x         -     -
   `);
 
   it("answers the one frame it awaits, repeats its last answer, and aborts at every other", () => {
@@ -296,6 +302,12 @@ describe("the coordinator", () => {
     unmask        x        x        x        x        ok       -     -
     abort         aborted  aborted  aborted  aborted  aborted  -     -
     done          x        x        x        x        x        -     -
+    challenge     x        x        x        x        x        -     -
+    authenticate  x        x        x        x        x        -     -
+    welcome       x        x        x        x        x        -     -
+    refused       x        x        x        x        x        -     -
+    checkIn       x        x        x        x        x        -     -
+    pace          x        x        x        x        x        -     -
   `);
 
   it("takes the answer that the stage awaits from a device, and drops the device for any other frame", () => {

@@ -27,7 +27,7 @@ export interface Offer {
   readonly configuration: Configuration;
   readonly binding: RoundBinding;
   readonly configure: Uint8Array;
-  /** The model's frames. */
+  /** The frames that follow. */
   readonly model: readonly Uint8Array[];
   readonly begin: Uint8Array;
 }
@@ -62,7 +62,7 @@ export function offer({ agreement: changes, sent = MODEL, ...rest }: OfferChange
     configuration,
     binding,
     configure: encodeConfiguration(binding, configuration),
-    model: encodeModel(binding, parameterBytes(sent)),
+    model: [encodeModel(binding, parameterBytes(sent))],
     begin: encodeBegin(binding),
   };
 }

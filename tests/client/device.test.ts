@@ -198,21 +198,54 @@ describe("the model", () => {
     expect(effects.train).toBeUndefined();
   });
 
-  it("comes in order: no piece twice, none left out, none too long", () => {
+  it("is whole: no byte short, none over", () => {
+    const { binding, configure } = offer();
+    for (const bytes of [0, 4, 4 * MODEL.length - 4, 4 * MODEL.length + 4, 1 << 20]) {
+      const frame = encodeModel(binding, new Uint8Array(bytes));
+      expect(codeOf(deliver(testDevice(), [configure, frame]))).toBe("model-mismatch");
+    }
+  });
+
+  describe("that is too large to be sent along", () => {
     const large = Float32Array.from({ length: 300_000 }, (_, i) => i);
     const agreement = {
       modelHash: cryptoProvider.sha256(parameterBytes(large)),
       dimension: large.length + offer().configuration.agreement.slots.slots.length,
     };
-    const { configure, model } = offer({ agreement, parameters: large.length, sent: large });
-    expect(model).toHaveLength(2);
-    const receiving = (frames: readonly Uint8Array[]) => deliver(testDevice(), [configure, ...frames]);
-    expect(types(receiving(model))).toEqual([FRAME_TYPES.accept]);
-    expect(codeOf(receiving([model[1]]))).toBe("malformed-message");
-    expect(codeOf(receiving([model[0], model[0]]))).toBe("malformed-message");
-    const { binding } = offer({ agreement });
-    const long = encodeModel(binding, new Uint8Array(1 << 20));
-    expect(codeOf(receiving([model[0], ...long]))).toBe("malformed-message");
+    const { configure, binding } = offer({ agreement, parameters: large.length });
+    const asked = () => {
+      const device = testDevice();
+      return { device, effects: device.receive(NOW, configure) };
+    };
+
+    it("is asked for by its hash, and then trained", () => {
+      const { device, effects } = asked();
+      expect(effects).toEqual({ send: [], fetch: { hash: agreement.modelHash, bytes: 4 * large.length } });
+      expect(device.phase).toBe("fetching");
+      const trains = device.fetched(NOW, parameterBytes(large));
+      expect(types(trains)).toEqual([FRAME_TYPES.accept]);
+      expect(trains.train?.parameters).toEqual(large);
+    });
+
+    it("declines when it is another, or shorter, or cannot be had", () => {
+      const other = large.map((value) => value + 1);
+      expect(codeOf(asked().device.fetched(NOW, parameterBytes(other)))).toBe("model-mismatch");
+      expect(codeOf(asked().device.fetched(NOW, parameterBytes(large).subarray(4)))).toBe("model-mismatch");
+      expect(codeOf(asked().device.fetchFailed(NOW))).toBe("model-unavailable");
+    });
+
+    it("is not taken from a frame, nor after the round is over", () => {
+      const { device } = asked();
+      expect(codeOf(deliver(device, [encodeModel(binding, new Uint8Array(16))]))).toBe("unexpected-message");
+      expect(device.fetched(NOW, parameterBytes(large))).toEqual({ send: [] });
+      expect(device.fetchFailed(NOW)).toEqual({ send: [] });
+    });
+
+    it("is waited for as long as the configuration is", () => {
+      const { device } = asked();
+      expect(device.deadline).toBe(NOW + 2 * DEADLINES.configure);
+      expect(codeOf(device.tick(NOW + 2 * DEADLINES.configure))).toBe("deadline");
+    });
   });
 });
 
@@ -278,11 +311,7 @@ describe.each(PHASES)("while %s", (phase) => {
   it("does not read frames of another round", () => {
     const { device, offered } = deviceIn(phase);
     const foreign = { ...offered.binding, roundId: new Uint8Array(16) };
-    for (const frame of [
-      encodeBegin(foreign),
-      encodeReleased(foreign, "x"),
-      ...encodeModel(foreign, new Uint8Array(4)),
-    ]) {
+    for (const frame of [encodeBegin(foreign), encodeReleased(foreign, "x"), encodeModel(foreign, new Uint8Array(4))]) {
       expect(device.receive(NOW, frame)).toEqual({ send: [] });
     }
     expect(device.phase).toBe(phase);
@@ -310,7 +339,7 @@ describe.each(PHASES)("while %s", (phase) => {
     const effects = device.receive(NOW, encodeFrame(header, new Uint8Array(0)));
     if (!expected) expect(codeOf(effects)).toBe("unexpected-message");
     else if (name === "begin") expect(types(effects)).toEqual([FRAME_TYPES.plainUpdate]);
-    else expect(codeOf(effects)).toBe("malformed-message");
+    else expect(codeOf(effects)).toBe(name === "model" ? "model-mismatch" : "malformed-message");
   });
 
   it("takes no frame of another agreement", () => {

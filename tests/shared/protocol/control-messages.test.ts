@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import {
   decodeAbortCode,
   decodeConfiguration,
-  decodeModelChunk,
   decodeReleased,
   encodeAccept,
   encodeBegin,
@@ -65,17 +64,12 @@ describe("CONFIGURE", () => {
 });
 
 describe("MODEL", () => {
-  it("is cut into pieces of at most a mebibyte, numbered, that join to the model", () => {
-    const model = Uint8Array.from({ length: (2 << 20) + 5 }, (_, i) => i % 251);
-    const frames = encodeModel(binding, model).map(decodeFrame);
-    expect(frames.map(({ header }) => header.sequence)).toEqual([0, 1, 2]);
-    const chunks = frames.map(({ body }) => decodeModelChunk(body));
-    expect(chunks.map(({ offset, bytes }) => [offset, bytes.length])).toEqual([
-      [0, 1 << 20],
-      [1 << 20, 1 << 20],
-      [2 << 20, 5],
-    ]);
-    expect(Buffer.concat(chunks.map(({ bytes }) => bytes)).equals(model)).toBe(true);
+  it("is the model's bytes, of which a mebibyte is the most that is sent", () => {
+    const model = Uint8Array.from({ length: 1 << 20 }, (_, i) => i % 251);
+    const { header, body } = decodeFrame(encodeModel(binding, model));
+    expect(header).toMatchObject({ type: FRAME_TYPES.model, sequence: 0, binding: binding.context });
+    expect(Buffer.from(body).equals(model)).toBe(true);
+    expect(() => encodeModel(binding, new Uint8Array((1 << 20) + 4))).toThrow(RangeError);
   });
 });
 
