@@ -138,6 +138,111 @@ export const ERROR_CATALOGUE = {
     hint: "Compare it with its SHA256SUMS; `murmur rm RUN` deletes it.",
     exitCode: 4,
   },
+  "address-in-use": {
+    what: "Another program listens on the address that the coordinator wants.",
+    hint: "Choose another with --port, or stop what listens there; --port 0 takes a free one.",
+    exitCode: 4,
+  },
+  "address-unavailable": {
+    what: "The address is not one of this machine's, or may not be listened on.",
+    hint: "Use --host with an address of this machine (`murmur doctor` lists them) and a port from 1024.",
+    exitCode: 4,
+  },
+  "tls-invalid": {
+    what: "The certificate or key for TLS cannot be read, or they do not belong together.",
+    hint: "Give PEM files with --tls-cert and --tls-key, the certificate with its chain.",
+    exitCode: 3,
+  },
+  "coordinator-unreachable": {
+    what: "Nothing answers as a coordinator at the address.",
+    hint: "Check the address and that `murmur serve` runs there; `curl ADDRESS/healthz` should answer.",
+    exitCode: 4,
+  },
+  "protocol-version": {
+    what: "The device and the coordinator speak different versions of the protocol.",
+    hint: "Bring the older side, which the message names, to the version of the other.",
+    exitCode: 4,
+  },
+  "token-missing": {
+    what: "The coordinator enrols only devices that show a join token, and none was given.",
+    hint: "Use the address that `murmur serve` printed, with its #token; or give --token.",
+    exitCode: 4,
+  },
+  "token-invalid": {
+    what: "The coordinator does not know the token, or it was revoked, or it is for something else.",
+    hint: "Ask the operator for a new one (`murmur token create`).",
+    exitCode: 4,
+  },
+  "token-expired": {
+    what: "The join token is past its expiry.",
+    hint: "Ask the operator for a new one (`murmur token create --expires 1h`).",
+    exitCode: 4,
+  },
+  "token-used-up": {
+    what: "The join token has enrolled as many devices as it was made for.",
+    hint: "Ask the operator for a new one (`murmur token create --count N`).",
+    exitCode: 4,
+  },
+  "device-revoked": {
+    what: "The operator revoked the device's key: it is not let in any more.",
+    hint: "If the device should take part, give it another --data folder, and so another key, and a new join token.",
+    exitCode: 4,
+  },
+  "device-uncertified": {
+    what: "At active-server a device needs a certificate of the enrolment authority, and this one has none that holds.",
+    hint: "Have its key certified (`murmur device keys`, `murmur authority certify`) and give --certificates.",
+    exitCode: 4,
+  },
+  "device-duplicate": {
+    what: "Another connection proved that it has the same device's key.",
+    hint: "Run a device in one place only; a copied --data folder is one device, not two.",
+    exitCode: 4,
+  },
+  "device-refused": {
+    what: "The coordinator does not let the device in.",
+    hint: "The message says why; the operator sees it in the coordinator's log.",
+    exitCode: 4,
+  },
+  "device-data-in-use": {
+    what: "Another process runs the devices of this folder.",
+    hint: "Stop it, or give this one another --data folder.",
+    exitCode: 4,
+  },
+  "device-data-damaged": {
+    what: "A device's folder holds something else than its keys and its uploads.",
+    hint: "Restore it from a copy, or start new devices with another --data folder. A damaged memory is never guessed.",
+    exitCode: 4,
+  },
+  "request-invalid": {
+    what: "The request is not what the interface describes.",
+    hint: "GET /v1/openapi.json describes it.",
+    exitCode: 2,
+  },
+  "request-too-large": {
+    what: "The request is larger than the interface takes.",
+    hint: "Send less at once.",
+    exitCode: 2,
+  },
+  "no-such-thing": {
+    what: "There is nothing under this address.",
+    hint: "GET /v1/openapi.json lists what there is.",
+    exitCode: 2,
+  },
+  "operator-only": {
+    what: "Only the operator may do that, and no operator token was shown, or not this coordinator's.",
+    hint: "Send `Authorization: Bearer TOKEN`; the operator's token is in serve.json in the run's folder.",
+    exitCode: 4,
+  },
+  "origin-refused": {
+    what: "The request came from a page, or under a name, that is not the coordinator's own.",
+    hint: "Use an address that `murmur serve` printed, or add the name to `serve.names`.",
+    exitCode: 4,
+  },
+  "rate-limited": {
+    what: "The address asked more often than the coordinator answers.",
+    hint: "Come back when Retry-After says; the operator can raise `serve.rateLimit`.",
+    exitCode: 4,
+  },
   "thresholds-failed": {
     what: "The run ended, and missed a threshold of its configuration.",
     hint: "`murmur show RUN` lists them with what was reached.",
