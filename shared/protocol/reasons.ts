@@ -125,3 +125,6 @@ export const REFUSALS = {
   busy: 13,
 } as const;
 export type Refusal = keyof typeof REFUSALS;
+
+/** How a connection ends: the device left by itself, as it was told to or not; or it was refused. */
+export type ConnectionEnd = Refusal | "left" | "paced";

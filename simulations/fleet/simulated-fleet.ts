@@ -3,7 +3,7 @@ import type { DeviceJournal, UploadEntry } from "../../client/journal.ts";
 import type { DevicePolicy } from "../../client/secagg/policy.ts";
 import { equalBytes } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { type DeviceId, simulatedDeviceName } from "../../shared/protocol/ids.ts";
 import type { Certificate } from "../../shared/secagg/certificates.ts";
 import type { FleetUpload } from "./fleet-journal.ts";
 
@@ -36,8 +36,7 @@ export interface SimulatedFleet {
 
 export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedFleet {
   const { provider, authority } = options;
-  const digits = Math.max(4, String(options.size - 1).length);
-  const devices = Array.from({ length: options.size }, (_, i) => `d-${String(i).padStart(digits, "0")}` as DeviceId);
+  const devices = Array.from({ length: options.size }, (_, i) => simulatedDeviceName(i, options.size));
   const indices = new Map(devices.map((id, i) => [id, i]));
   const machines = new Map<DeviceId, Device>();
   const uploads = new Map<DeviceId, UploadEntry[]>();

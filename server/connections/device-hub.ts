@@ -1,0 +1,395 @@
+import { equalBytes, toHex } from "../../shared/crypto/bytes.ts";
+import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import {
+  decodeAuthentication,
+  encodeChallenge,
+  encodePace,
+  encodeRefused,
+  encodeWelcome,
+  type ReturnWindow,
+} from "../../shared/protocol/connection-messages.ts";
+import { decodeFrame, FRAME_TYPES, FrameError, frameType } from "../../shared/protocol/frame.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { ConnectionEnd, Refusal } from "../../shared/protocol/reasons.ts";
+import type { Clock } from "../../shared/time/clock.ts";
+import type { ConnectionLoss } from "../round.ts";
+import { type AdmissionRules, admit } from "./admission.ts";
+import { CLOSE_CODES, type DeviceSocket } from "./device-socket.ts";
+import type { Places } from "./places.ts";
+import type { SendPump } from "./send-pump.ts";
+
+/**
+ * The devices that are connected: lets them in, one connection for a key, knows who waits to be invited, and carries a
+ * round's frames. No I/O: sockets, pump, clock and registry are passed in.
+ *
+ * ```
+ *  open ─CHALLENGE─► challenged ─AUTHENTICATE─► open, under a name ─CHECK_IN─► waiting ─occupy─► in a round
+ *                        └───────────────────────────┴──── refused, replaced, too slow, gone ──► ended
+ * ```
+ */
+export interface DeviceHub {
+  /** A socket that has just been accepted. */
+  open(socket: DeviceSocket, address: string): Connection;
+  received(connection: Connection, frame: Uint8Array): void;
+  /** The peer showed that it is alive. */
+  heard(connection: Connection): void;
+  /** The socket is gone. */
+  closed(connection: Connection): void;
+  /** Ends a connection that broke a rule of the transport. */
+  refuse(connection: Connection, reason: Refusal, message: string): void;
+  /** Pings the next few connections, and ends those that are silent; called about thirty times a heartbeat. */
+  beat(): void;
+  /** Sockets, let in or not. */
+  readonly sockets: number;
+  /** Devices that are let in. */
+  readonly connected: number;
+  /** Who has checked in and is in no round, with its key. */
+  waiting(): { readonly device: DeviceId; readonly idPk: Uint8Array }[];
+  readonly waitingCount: number;
+  /** Devices that have checked in on their connection, and have not been missed since: they will again. */
+  readonly regulars: number;
+  /** No longer counts on those who do not wait now. */
+  missAbsent(): void;
+  /** Called when somebody came, checked in or went. */
+  onChange(listener: () => void): () => void;
+  /** Takes devices that wait into a round, until it is over. */
+  occupy(devices: readonly DeviceId[], listener: RoundListener): RoundLinks;
+  /** Ends the connection of a key, if it has one. */
+  disconnect(publicKey: string, reason: Refusal, message: string): boolean;
+  /** Refuses everybody, now and from now on. */
+  close(reason: Extract<Refusal, "stopping" | "finished">, message: string, window?: ReturnWindow): void;
+}
+
+/** A round hears of its devices here. */
+export interface RoundListener {
+  frame(device: DeviceId, frame: Uint8Array): void;
+  gone(device: DeviceId, loss: ConnectionLoss): void;
+}
+
+/** A round's hold on its devices' connections. What concerns one that is gone is ignored. */
+export interface RoundLinks {
+  send(device: DeviceId, frame: Uint8Array): void;
+  pause(device: DeviceId): void;
+  resume(device: DeviceId): void;
+  /** The round is over: who is still there reads on, and may check in again. */
+  release(): void;
+}
+
+/** One connection. Its fields are the hub's to change. */
+export interface Connection {
+  readonly socket: DeviceSocket;
+  readonly address: string;
+  readonly nonce: Uint8Array;
+  phase: "challenged" | "open" | "ended";
+  idPk: Uint8Array | undefined;
+  device: DeviceId | undefined;
+  checkedIn: boolean;
+  paced: boolean;
+  round: RoundListener | undefined;
+  lastHeard: number;
+  /** Frames since the last check-in that belong to no round. */
+  stray: number;
+  cancelHandshake: (() => void) | undefined;
+}
+
+/** Told what happens, for the log and the metrics. */
+export interface HubObserver {
+  opened(): void;
+  admitted(device: DeviceId, address: string, software: string): void;
+  refused(reason: Refusal, address: string, device: DeviceId | undefined): void;
+  ended(end: ConnectionEnd, device: DeviceId | undefined): void;
+  received(bytes: number): void;
+  sent(bytes: number): void;
+}
+
+export interface DeviceHubOptions {
+  readonly provider: CryptoProvider;
+  readonly clock: Clock;
+  readonly pump: SendPump;
+  readonly places: Places;
+  readonly rules: AdmissionRules;
+  /** The place that a key had last, and a note of the one that it has now. */
+  lastPlace(idPk: Uint8Array): string | undefined;
+  remember(idPk: Uint8Array, device: DeviceId): void;
+  /** When a device that checks in should rather come back; undefined when it may wait. */
+  pace(waiting: number): ReturnWindow | undefined;
+  readonly heartbeat: number;
+  readonly handshakeTimeout: number;
+  readonly observer: HubObserver;
+}
+
+/** A device that broke the rules of a connection, or is not let in: the connection ends. */
+class ConnectionFault extends Error {
+  override readonly name = "ConnectionFault";
+  readonly reason: Refusal;
+  readonly window: ReturnWindow | undefined;
+
+  constructor(reason: Refusal, message: string, window?: ReturnWindow) {
+    super(message);
+    this.reason = reason;
+    this.window = window;
+  }
+}
+
+/** Late frames of a round that went on without the device: the chunks of one upload, not more. */
+const MOST_STRAY_FRAMES = 4096;
+/** A device that finds no place comes back in a quarter of an hour, give or take a fifth (`fleet.md` 3.1). */
+const NO_PLACE_WINDOW: ReturnWindow = { min: 720_000, max: 1_080_000 };
+const BEATS = 30;
+
+export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
+  const { provider, clock, pump, places, observer } = options;
+  const connections = new Set<Connection>();
+  const byKey = new Map<string, Connection>();
+  const byDevice = new Map<DeviceId, Connection>();
+  const waiting = new Set<Connection>();
+  const regulars = new Set<Connection>();
+  const listeners = new Set<() => void>();
+  let closing: { readonly reason: Refusal; readonly message: string; readonly window?: ReturnWindow } | undefined;
+  let beating: Iterator<Connection> = connections.values();
+
+  function changed(): void {
+    for (const listener of [...listeners]) listener();
+  }
+
+  function send(connection: Connection, frame: Uint8Array): void {
+    if (connection.phase === "ended") return;
+    observer.sent(frame.length);
+    pump.push(connection.socket, frame);
+  }
+
+  /** Takes the connection out of everything; the round, if it was in one, goes on without it. */
+  function forget(connection: Connection, end: ConnectionEnd): void {
+    if (connection.phase === "ended") return;
+    connection.phase = "ended";
+    connection.cancelHandshake?.();
+    connections.delete(connection);
+    waiting.delete(connection);
+    regulars.delete(connection);
+    const { idPk, device, round } = connection;
+    if (idPk !== undefined && byKey.get(toHex(idPk)) === connection) byKey.delete(toHex(idPk));
+    if (device !== undefined && byDevice.get(device) === connection) {
+      byDevice.delete(device);
+      places.leave(device);
+    }
+    observer.ended(end, device);
+    connection.round = undefined;
+    if (device !== undefined) round?.gone(device, lossOf(end));
+    changed();
+  }
+
+  function refuse(connection: Connection, reason: Refusal, message: string, window?: ReturnWindow): void {
+    if (connection.phase === "ended") return;
+    const { socket, nonce, address, device } = connection;
+    observer.refused(reason, address, device);
+    forget(connection, reason);
+    // A peer that was held back has to be read again, or its side of the closing would never be.
+    socket.resume();
+    const frame = encodeRefused(nonce, { reason, message, ...(window === undefined ? {} : { window }) });
+    observer.sent(frame.length);
+    socket.send(frame, () => {});
+    socket.close(reason === "stopping" || reason === "finished" ? CLOSE_CODES.goingAway : CLOSE_CODES.policy, reason);
+  }
+
+  function authenticate(connection: Connection, frame: Uint8Array): void {
+    const { header, body } = decodeFrame(frame);
+    if (header.type !== FRAME_TYPES.authenticate || !equalBytes(header.binding, connection.nonce)) {
+      throw new ConnectionFault("malformed", "The first frame has to answer this connection's challenge.");
+    }
+    const authentication = decodeAuthentication(body);
+    const admission = admit(options.rules, connection.nonce, authentication, Math.floor(clock.now() / 1000));
+    if (!admission.ok) throw new ConnectionFault(admission.reason, admission.message);
+    const { idPk } = authentication;
+    const key = toHex(idPk);
+    const before = byKey.get(key);
+    // The newer one is alive for certain; the older may be one whose end was never heard of.
+    if (before !== undefined) refuse(before, "replaced", "The same device has authenticated on another connection.");
+    const place = places.take(options.lastPlace(idPk));
+    if (place === undefined) {
+      throw new ConnectionFault("fleet-full", `All ${places.size} places of the fleet are taken.`, NO_PLACE_WINDOW);
+    }
+    connection.cancelHandshake?.();
+    connection.cancelHandshake = undefined;
+    connection.phase = "open";
+    connection.idPk = idPk;
+    connection.device = place.device;
+    byKey.set(key, connection);
+    byDevice.set(place.device, connection);
+    options.remember(idPk, place.device);
+    observer.admitted(place.device, connection.address, authentication.software.slice(0, 80));
+    send(connection, encodeWelcome(connection.nonce, place));
+    changed();
+  }
+
+  function checkIn(connection: Connection, frame: Uint8Array): void {
+    const { header, body } = decodeFrame(frame);
+    if (body.length !== 0 || !equalBytes(header.binding, connection.nonce)) {
+      throw new ConnectionFault("malformed", "A check-in that is not this connection's.");
+    }
+    connection.stray = 0;
+    const window = options.pace(waiting.size);
+    if (window !== undefined) {
+      connection.paced = true;
+      send(connection, encodePace(connection.nonce, window));
+      return;
+    }
+    connection.checkedIn = true;
+    regulars.add(connection);
+    if (connection.round === undefined) waiting.add(connection);
+    changed();
+  }
+
+  function receive(connection: Connection, frame: Uint8Array): void {
+    const { device, round } = connection;
+    if (connection.phase === "challenged") authenticate(connection, frame);
+    else if (frameType(frame) === FRAME_TYPES.checkIn) checkIn(connection, frame);
+    else if (device !== undefined && round !== undefined) round.frame(device, frame);
+    // Of a round that went on without it: discarded unread.
+    else if (++connection.stray > MOST_STRAY_FRAMES) {
+      throw new ConnectionFault("malformed", "Too many frames outside of a round.");
+    }
+  }
+
+  return {
+    get sockets() {
+      return connections.size;
+    },
+    get connected() {
+      return byDevice.size;
+    },
+    get waitingCount() {
+      return waiting.size;
+    },
+    get regulars() {
+      return regulars.size;
+    },
+    missAbsent() {
+      for (const connection of regulars) if (!waiting.has(connection)) regulars.delete(connection);
+    },
+    waiting: () => [...waiting].flatMap(({ device, idPk }) => (device && idPk ? [{ device, idPk }] : [])),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    open(socket, address) {
+      const connection: Connection = {
+        socket,
+        address,
+        nonce: provider.random.bytes(32),
+        phase: "challenged",
+        idPk: undefined,
+        device: undefined,
+        checkedIn: false,
+        paced: false,
+        round: undefined,
+        lastHeard: clock.now(),
+        stray: 0,
+        cancelHandshake: undefined,
+      };
+      connections.add(connection);
+      observer.opened();
+      if (closing !== undefined) {
+        refuse(connection, closing.reason, closing.message, closing.window);
+        return connection;
+      }
+      connection.cancelHandshake = clock.after(options.handshakeTimeout, () =>
+        refuse(connection, "too-slow", "The device did not authenticate in time."),
+      );
+      const { population } = options.rules;
+      send(connection, encodeChallenge({ nonce: connection.nonce, population, heartbeat: options.heartbeat }));
+      return connection;
+    },
+    received(connection, frame) {
+      if (connection.phase === "ended") return;
+      connection.lastHeard = clock.now();
+      observer.received(frame.length);
+      try {
+        receive(connection, frame);
+      } catch (error) {
+        if (error instanceof ConnectionFault) refuse(connection, error.reason, error.message, error.window);
+        else if (error instanceof FrameError) refuse(connection, "malformed", `${error.message}.`);
+        else throw error;
+      }
+    },
+    heard(connection) {
+      connection.lastHeard = clock.now();
+    },
+    closed: (connection) => forget(connection, connection.paced ? "paced" : "left"),
+    refuse: (connection, reason, message) => refuse(connection, reason, message),
+    beat() {
+      const now = clock.now();
+      for (let left = Math.ceil(connections.size / BEATS); left > 0; left--) {
+        let next = beating.next();
+        if (next.done === true) {
+          beating = connections.values();
+          next = beating.next();
+        }
+        if (next.done === true) return;
+        const connection = next.value;
+        // Who is held back cannot be heard.
+        if (connection.socket.paused || connection.phase !== "open") continue;
+        if (now - connection.lastHeard > 2.5 * options.heartbeat) {
+          observer.refused("too-slow", connection.address, connection.device);
+          forget(connection, "too-slow");
+          connection.socket.terminate();
+        } else connection.socket.ping();
+      }
+    },
+    occupy(devices, listener) {
+      const held = new Map<DeviceId, Connection>();
+      for (const device of devices) {
+        const connection = byDevice.get(device);
+        if (connection === undefined) continue;
+        connection.round = listener;
+        connection.checkedIn = false;
+        waiting.delete(connection);
+        held.set(device, connection);
+      }
+      const connectionOf = (device: DeviceId): Connection | undefined => {
+        const connection = held.get(device);
+        return connection?.phase === "open" ? connection : undefined;
+      };
+      return {
+        send(device, frame) {
+          const connection = connectionOf(device);
+          if (connection !== undefined) send(connection, frame);
+        },
+        pause: (device) => connectionOf(device)?.socket.pause(),
+        resume: (device) => connectionOf(device)?.socket.resume(),
+        release() {
+          for (const connection of held.values()) {
+            if (connection.round !== listener) continue;
+            connection.round = undefined;
+            connection.socket.resume();
+            if (connection.checkedIn) waiting.add(connection);
+          }
+          held.clear();
+          changed();
+        },
+      };
+    },
+    disconnect(publicKey, reason, message) {
+      const connection = byKey.get(publicKey);
+      if (connection === undefined) return false;
+      refuse(connection, reason, message);
+      return true;
+    },
+    close(reason, message, window) {
+      closing = { reason, message, ...(window === undefined ? {} : { window }) };
+      for (const connection of [...connections]) refuse(connection, reason, message, window);
+    },
+  };
+}
+
+/** What the end of a connection is to a round that the device was in. */
+function lossOf(end: ConnectionEnd): ConnectionLoss {
+  switch (end) {
+    case "malformed":
+    case "oversize":
+      return end;
+    case "too-slow":
+      return "deadline";
+    default:
+      return "disconnected";
+  }
+}

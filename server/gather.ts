@@ -1,0 +1,78 @@
+import type { Clock } from "../shared/time/clock.ts";
+import type { StopSignal } from "../shared/time/stop-signal.ts";
+import { createGathering } from "./selection/gathering.ts";
+
+/** How many devices are there, before a round. */
+export interface Presence {
+  /** Let in, whatever they do. */
+  readonly connected: number;
+  /** Checked in, and not used up for the model. */
+  readonly waiting: number;
+  /** Worth waiting for. */
+  readonly expected: number;
+  /** Least number with which the round begins. */
+  readonly need: number;
+}
+
+export interface GatherOptions {
+  readonly clock: Clock;
+  readonly stop: StopSignal;
+  /** Milliseconds that devices have to come. */
+  readonly window: number;
+  /** The round does not begin before. */
+  readonly notBefore: number | undefined;
+  /** Counts now. */
+  presence(): Presence;
+  /** No later arrival can make this round possible. */
+  isHopeless(): boolean;
+  /** Calls back when the presence may have changed. */
+  onChange(listener: () => void): () => void;
+  /** Told of each new count. */
+  onPresence(presence: Presence): void;
+}
+
+/** `all`, `enough`: the round can begin. */
+export type Gathered = "all" | "enough" | "stopped" | "hopeless";
+
+/** Waits until a round can begin. It has no deadline of its own: a task waits for its devices until it is stopped. */
+export function gatherDevices(options: GatherOptions): Promise<Gathered> {
+  const { clock, stop } = options;
+  const startedAt = clock.now();
+  const gathering = createGathering({ need: options.presence().need, window: options.window, startedAt });
+  return new Promise((resolve) => {
+    let cancelTimer: (() => void) | undefined;
+    let cancelLook: (() => void) | undefined;
+    const unsubscribe = [options.onChange(lookSoon), stop.onChange(look)];
+
+    /** Devices come in crowds: one look a turn of the event loop is enough. */
+    function lookSoon(): void {
+      cancelLook ??= clock.after(0, look);
+    }
+
+    function look(): void {
+      cancelLook?.();
+      cancelLook = undefined;
+      cancelTimer?.();
+      cancelTimer = undefined;
+      const outcome = outcomeAt(clock.now());
+      if (outcome === undefined) return;
+      for (const end of unsubscribe) end();
+      resolve(outcome);
+    }
+
+    /** Undefined while the wait goes on; a timer is set then where one can help. */
+    function outcomeAt(now: number): Gathered | undefined {
+      if (stop.request !== "none") return "stopped";
+      if (options.isHopeless()) return "hopeless";
+      const presence = options.presence();
+      options.onPresence(presence);
+      const verdict = gathering.verdict(now, presence.waiting, presence.expected);
+      const due = Math.max(options.notBefore ?? now, verdict === "wait" ? (gathering.deadline ?? now) : now);
+      if (verdict !== "wait" && due <= now) return verdict;
+      if (due > now) cancelTimer = clock.after(due - now, look);
+      return undefined;
+    }
+
+    look();
+  });
+}
