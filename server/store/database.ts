@@ -60,6 +60,16 @@ export function transact<T>(database: SqliteDatabase, work: () => T): T {
   }
 }
 
+/** As {@link transact}, but a power failure, and nothing less, may cost the last of them. */
+export function transactUnsynced<T>(database: SqliteDatabase, work: () => T): T {
+  database.exec("PRAGMA synchronous = NORMAL");
+  try {
+    return transact(database, work);
+  } finally {
+    database.exec("PRAGMA synchronous = FULL");
+  }
+}
+
 /** Runs `work` and turns what SQLite and the file system throw into errors that a person can act on. */
 export function reporting<T>(path: string, work: () => T): T {
   try {

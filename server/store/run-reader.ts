@@ -12,6 +12,9 @@ import { MIGRATIONS, migrate, schemaVersion } from "./schema.ts";
 
 export const DATABASE_FILE = "run.db";
 
+/** To SQLite a negative limit is none. */
+const NO_LIMIT = -1;
+
 /** A round whose number has been given out, whatever became of it. */
 export interface SpentRound {
   readonly round: number;
@@ -42,8 +45,8 @@ export interface RunReader {
    * @throws {MurmurError} `store-corrupt` when it does not have the hash that it was stored with.
    */
   latestCheckpoint(): Checkpoint | undefined;
-  /** Events after sequence number `since`, ascending; all without it. */
-  events(since?: number): RunEvent[];
+  /** Events after sequence number `since`, ascending, at most `limit`; all without them. */
+  events(since?: number, limit?: number): RunEvent[];
   /** Lets go of the file. Whatever is asked afterwards throws. */
   close(): void;
 }
@@ -120,8 +123,9 @@ export function runReader(database: SqliteDatabase, path: string): RunReader {
       const row = first<CheckpointRow>("SELECT * FROM checkpoints ORDER BY round DESC LIMIT 1");
       return row === undefined ? undefined : verifiedCheckpoint(row, path);
     },
-    events(since = 0) {
-      const rows = all<{ document: string }>("SELECT document FROM events WHERE seq > ? ORDER BY seq", since);
+    events(since = 0, limit = NO_LIMIT) {
+      const sql = "SELECT document FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
+      const rows = all<{ document: string }>(sql, since, limit);
       return rows.map((row) => parse<RunEvent>(row.document));
     },
     close() {

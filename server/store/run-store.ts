@@ -6,7 +6,16 @@ import type { RunEvent } from "../../shared/protocol/events.ts";
 import type { AbandonReason } from "../../shared/protocol/reasons.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
-import { closeDatabase, openDatabase, reporting, type SqliteDatabase, transact, useWriteAheadLog } from "./database.ts";
+import {
+  closeDatabase,
+  openDatabase,
+  reporting,
+  type SqliteDatabase,
+  transact,
+  transactUnsynced,
+  useWriteAheadLog,
+} from "./database.ts";
+import { type EnrolmentStore, enrolmentStore } from "./enrolment-store.ts";
 import { type EventLog, openEventLog } from "./event-log.ts";
 import { lockRun } from "./lock.ts";
 import { DATABASE_FILE, type RunReader, requireDatabase, runReader, sha256 } from "./run-reader.ts";
@@ -34,6 +43,8 @@ export interface RunStore extends RunReader {
    * @throws {Error} when one is noted already, or the round is not open; then none is noted.
    */
   markUploadsUsed(round: number, devices: readonly string[]): void;
+  /** Who may take part. */
+  readonly enrolment: EnrolmentStore;
   /** Also lets another process open the run. */
   close(): void;
 }
@@ -210,14 +221,7 @@ function runStore(
     appendEvents(events) {
       if (events.length === 0) return;
       // Events alone are not worth a sync each; the next round's transaction takes them along.
-      const documents = reporting(path, () => {
-        database.exec("PRAGMA synchronous = NORMAL");
-        try {
-          return transact(database, () => insertEvents(events));
-        } finally {
-          database.exec("PRAGMA synchronous = FULL");
-        }
-      });
+      const documents = reporting(path, () => transactUnsynced(database, () => insertEvents(events)));
       log.append(documents);
     },
     nextSequence: () => reporting(path, nextSequence),
@@ -234,6 +238,7 @@ function runStore(
         }
       });
     },
+    enrolment: enrolmentStore(database, path),
     close: closeAll,
   };
 }

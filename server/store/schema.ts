@@ -30,6 +30,25 @@ export const MIGRATIONS: readonly string[] = [
      device TEXT NOT NULL,
      PRIMARY KEY (round, device)
    ) WITHOUT ROWID;`,
+  `CREATE TABLE tokens (
+     id TEXT PRIMARY KEY,
+     scope TEXT NOT NULL CHECK (scope IN ('enrol', 'operate')),
+     -- Of the token's secret part; the secret itself is written nowhere.
+     secret_sha256 BLOB NOT NULL CHECK (length(secret_sha256) = 32),
+     uses_left INTEGER NOT NULL CHECK (uses_left BETWEEN 0 AND uses),
+     uses INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL,
+     created_at INTEGER NOT NULL,
+     revoked_at INTEGER
+   ) WITHOUT ROWID;
+   CREATE TABLE devices (
+     public_key TEXT PRIMARY KEY CHECK (length(public_key) = 64),
+     certificate BLOB,
+     token_id TEXT NOT NULL REFERENCES tokens (id),
+     enrolled_at INTEGER NOT NULL,
+     revoked_at INTEGER,
+     last_name TEXT
+   ) WITHOUT ROWID;`,
 ];
 
 /** Marks the file as a run's database ("Murm"), so that no other SQLite file is taken for one. */
