@@ -84,11 +84,13 @@ async function carryOut(invocation: Invocation, plan: Plan): Promise<void> {
   const { shownPath } = await import("../run-folders.ts");
   const { runExperiment } = await import("../../simulations/experiments/run.ts");
   const display = createRunDisplay(invocation, plan.before);
-  const stop: { request: "none" | "after-round" | "now" } = { request: "none" };
+  const { createStopSwitch } = await import("../../shared/time/stop-signal.ts");
+  const { federateInProcess } = await import("../../simulations/experiments/federate-in-process.ts");
+  const stop = createStopSwitch();
   let signal: Signal | undefined;
   const restore = edge.onSignal((received) => {
     signal ??= received;
-    stop.request = stop.request === "none" ? "after-round" : "now";
+    stop.ask(stop.request === "none" ? "after-round" : "now");
     display.stopping(stop.request);
     if (stop.request !== "now") return;
     // A third signal ends the process as any other; it must not find the cursor hidden.
@@ -99,6 +101,7 @@ async function carryOut(invocation: Invocation, plan: Plan): Promise<void> {
   try {
     result = await runExperiment({
       ...plan,
+      federate: federateInProcess,
       stamp: takeStamp(edge),
       provider: await cryptoOf(plan.config),
       stop,
@@ -107,7 +110,7 @@ async function carryOut(invocation: Invocation, plan: Plan): Promise<void> {
       onEvent(event) {
         display.show(event);
         // Whoever listened is gone, as in `murmur run --format ndjson | head`.
-        if (edge.stdout.closed) stop.request = "now";
+        if (edge.stdout.closed) stop.ask("now");
       },
     });
   } finally {

@@ -13,6 +13,7 @@ import {
   visibleLength,
 } from "./figures.ts";
 import { headlineParts, protectionParts } from "./run-headline.ts";
+import { presenceText } from "./run-lines.ts";
 import type { CurrentRound, RunProgress } from "./run-progress.ts";
 
 export interface ViewOptions {
@@ -32,7 +33,9 @@ export function liveView(progress: RunProgress, options: ViewOptions): string[] 
     ...header(progress, options),
     "",
     ...roundLines(progress, options),
-    ...deviceLines(progress.current, paint, columns),
+    ...(progress.presence === undefined
+      ? deviceLines(progress.current, paint, columns)
+      : [`${label("devices")}${presenceText(progress.presence)}`, ""]),
     ...accuracyLines(progress, paint, columns),
     ...trafficLines(progress, paint, columns),
     ...lossLines(progress, paint, columns),

@@ -1,4 +1,4 @@
-import type { RunEvent, RunSummary } from "../../shared/protocol/events.ts";
+import type { EventPayloads, RunEvent, RunSummary } from "../../shared/protocol/events.ts";
 import type { Colours } from "./colours.ts";
 import { bytesText, decimalText, percentText, secondsText } from "./figures.ts";
 import { headlineParts, protectionParts } from "./run-headline.ts";
@@ -51,11 +51,19 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
     }
     case "log":
       return event.p.level === "info" && !verbose ? undefined : event.p.text;
+    case "fleet.presence":
+      return verbose ? paint.dim(`  ${presenceText(event.p)}`) : undefined;
     case "run.done":
     case "round.started":
     case "device.state":
       return undefined;
   }
+}
+
+/** How many devices are there, and for how many the next round waits. */
+export function presenceText({ connected, waiting, expected, need }: EventPayloads["fleet.presence"]): string {
+  const short = waiting < need ? `needs ${need - waiting} more` : `waits for ${Math.max(0, expected - waiting)} more`;
+  return `${waiting} of ${expected} devices ready, ${connected} connected; the next round ${short}`;
 }
 
 function startLine(run: string, summary: RunSummary, seed: number, paint: Colours): string {

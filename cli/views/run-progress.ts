@@ -1,4 +1,11 @@
-import type { DeviceState, RunEvent, RunSummary, SeriesPoint, StageCounts } from "../../shared/protocol/events.ts";
+import type {
+  DeviceState,
+  EventPayloads,
+  RunEvent,
+  RunSummary,
+  SeriesPoint,
+  StageCounts,
+} from "../../shared/protocol/events.ts";
 import type { DropReason, Stage } from "../../shared/protocol/reasons.ts";
 
 /** What the events so far add up to: all that a view of a run needs to know. */
@@ -8,6 +15,8 @@ export interface RunProgress {
   readonly seed?: number;
   /** When this process began to work on it, milliseconds since 1970. */
   readonly startedAt?: number;
+  /** The devices that are there, while a round waits for them. */
+  readonly presence?: EventPayloads["fleet.presence"];
   /** The round that is under way. */
   readonly current?: CurrentRound;
   /** Rounds that were committed, in order. */
@@ -43,9 +52,11 @@ export function advance(progress: RunProgress, event: RunEvent): RunProgress {
       return { ...omitCurrent(progress), startedAt: event.t };
     case "run.done":
       return { ...omitCurrent(progress), status: event.p.status };
+    case "fleet.presence":
+      return { ...omitCurrent(progress), presence: event.p };
     case "round.started":
       return {
-        ...progress,
+        ...omitCurrent(progress),
         current: {
           round: event.round ?? 0,
           invited: event.p.invited,
@@ -86,6 +97,7 @@ function withCurrent(progress: RunProgress, change: (current: CurrentRound) => C
   return progress.current === undefined ? progress : { ...progress, current: change(progress.current) };
 }
 
-function omitCurrent({ current: _, ...rest }: RunProgress): RunProgress {
+/** Neither in a round nor waiting for one. */
+function omitCurrent({ current: _, presence: __, ...rest }: RunProgress): RunProgress {
   return rest;
 }

@@ -112,6 +112,13 @@ export interface EventPayloads {
     readonly seconds: number;
     readonly modelHash: string;
   };
+  /** While a round waits for its devices: let in, ready to be invited, worth waiting for, needed at least. */
+  readonly "fleet.presence": {
+    readonly connected: number;
+    readonly waiting: number;
+    readonly expected: number;
+    readonly need: number;
+  };
   readonly "round.started": { readonly invited: number };
   readonly "round.stage": { readonly stage: Stage; readonly expected: number; readonly counts: StageCounts };
   readonly "round.done": SeriesPoint & {

@@ -3,7 +3,7 @@ import { MurmurError } from "../../shared/protocol/errors.ts";
 import { issueCertificate } from "../../shared/secagg/certificates.ts";
 import { loadAuthority } from "./authority-folder.ts";
 import type { RunConfig } from "./config.ts";
-import type { FederationOptions } from "./federation.ts";
+import type { InProcessOptions } from "./in-process-federation.ts";
 
 /** Simulated devices live for the run, so their certificates need only outlast it. */
 const CERTIFICATE_SECONDS = 365 * 86_400;
@@ -18,7 +18,7 @@ export function authorityOf(
   config: RunConfig,
   provider: CryptoProvider,
   now: number,
-): Pick<FederationOptions, "authority"> {
+): Pick<InProcessOptions, "authority"> {
   const { mode, level, authority: folder } = config.secagg;
   if (mode !== "masked" || level !== "active-server") return {};
   if (folder === undefined) throw new MurmurError("authority-missing", "secagg.authority names no folder.");

@@ -1,6 +1,7 @@
 import type { RunStore } from "../../server/store/run-store.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { RunEvent } from "../../shared/protocol/events.ts";
+import type { StopSignal } from "../../shared/time/stop-signal.ts";
 import type { RunConfig } from "./config.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import type { Federation } from "./federation.ts";
@@ -21,11 +22,18 @@ export interface RunOptions {
   clock(): number;
   /** Lets the process's other events in: signals, drawing. */
   breathe(): Promise<void>;
+  /** Brings the devices: of this process, or on sockets. */
+  readonly federate: Federate;
 }
 
-/** How urgently a person wants the run to stop. */
-export interface StopSignal {
-  readonly request: "none" | "after-round" | "now";
+/** Prepares the experiment and its devices, in the run's open folder. */
+export type Federate = (run: FederateContext) => Promise<Federation>;
+
+export interface FederateContext extends Pick<RunOptions, "config" | "provider" | "folder" | "runId"> {
+  /** 16 bytes. */
+  readonly taskId: Uint8Array;
+  readonly store: RunStore;
+  clock(): number;
 }
 
 /** What a run's parts share while it runs. */

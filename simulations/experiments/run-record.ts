@@ -5,7 +5,7 @@ import type { JsonObject, RunMeta } from "../../shared/protocol/run-meta.ts";
 import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
 import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
 import { configDocument, invitedPerRound, type RunConfig } from "./config.ts";
-import type { Federation } from "./federation.ts";
+import type { Experiment } from "./experiment.ts";
 import { configHash, modelHash } from "./fingerprints.ts";
 import type { RunContext } from "./run-context.ts";
 import { writeLockedConfig, writeRunFiles } from "./run-files.ts";
@@ -14,7 +14,7 @@ import { type RunResult, runResult } from "./run-result.ts";
 /** Writes down what is run, before its first round. */
 export function startRun({ options, store, federation, recorder }: RunContext): void {
   const { config, runId, stamp, clock } = options;
-  const { task, dataset, model } = federation;
+  const { task, dataset, model, initial } = federation.experiment;
   const startedAt = clock();
   const provenance = {
     kind: "live",
@@ -25,12 +25,12 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
     git: stamp.git === null ? "unknown" : `${stamp.git.commit}${stamp.git.dirty ? "+dirty" : ""}`,
     startedAt: stamp.startedAt,
   } as const;
-  const parameters = largestRosterParameters(federation, config);
+  const parameters = largestRosterParameters(federation.experiment, config);
   const summary = {
     dataset: dataset.name,
     partition: partitionText(config),
     model: model.name,
-    parameters: federation.initial.length,
+    parameters: initial.length,
     classes: dataset.classes,
     devices: config.fleet.devices,
     cohort: config.round.cohort,
@@ -59,7 +59,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
       taskId: toHex(task.terms.taskId),
       dataset: { name: dataset.name, sha256: dataset.sha256 },
       engine: config.train.engine,
-      initialModelHash: modelHash(federation.initial),
+      initialModelHash: modelHash(initial),
       seeds: "SHA-256 of (seed, purpose, round, device) into xoshiro128++",
     },
     startedAt,
@@ -85,7 +85,7 @@ export function endRun(
   status: RunResult["status"],
 ): RunResult {
   const { config, folder, runId, clock } = options;
-  const { task, model } = federation;
+  const { task, model } = federation.experiment;
   const meta = store.meta();
   if (meta === undefined) throw new Error("a run that ends was started");
   const records = store.rounds();
@@ -98,7 +98,7 @@ export function endRun(
     thresholds: config.thresholds,
     masked: task.terms.mode === "masked",
     level: task.terms.level,
-    parameters: largestRosterParameters(federation, config),
+    parameters: largestRosterParameters(federation.experiment, config),
     bits: task.terms.bits,
   });
   const endedAt = clock();
@@ -123,7 +123,7 @@ export function endRun(
 }
 
 /** What protects the largest roster that a round can close with; nothing does in plaintext. */
-function largestRosterParameters({ task }: Federation, config: RunConfig): AgreedParameters | undefined {
+function largestRosterParameters({ task }: Experiment, config: RunConfig): AgreedParameters | undefined {
   if (task.terms.mode === "plaintext") return undefined;
   const parameters = rosterParameters(task.terms, invitedPerRound(config));
   return parameters.ok ? parameters : undefined;

@@ -17,8 +17,11 @@ export interface RunResult {
   /** Committed. */
   readonly rounds: number;
   readonly secagg: {
-    /** Every unmasked sum equalled the plain sum of the survivors' quantised updates, bit for bit. */
-    readonly exact: boolean;
+    /**
+     * Every unmasked sum equalled the plain sum of the survivors' quantised updates, bit for bit; null where nothing was
+     * compared, because no process owns all the devices.
+     */
+    readonly exact: boolean | null;
     /** Whom it protected against; `none` without masks. */
     readonly level: "curious-server" | "active-server" | "none";
     /** Rounds abandoned. */
@@ -72,16 +75,15 @@ export function runResult(outline: RunOutline): RunResult {
     bytesUp: bytes.upPerDevice,
     bytesDown: bytes.downPerDevice,
   });
-  const exact = figures.exact ?? true;
   return {
-    ok: outline.status === "done" && exact && thresholds.every(({ ok }) => ok),
+    ok: outline.status === "done" && figures.exact !== false && thresholds.every(({ ok }) => ok),
     run: outline.run,
     status: outline.status,
     accuracy: figures.accuracy,
     loss: figures.loss,
     rounds: figures.committed,
     secagg: {
-      exact,
+      exact: figures.exact,
       level: outline.masked ? outline.level : "none",
       abandoned: figures.abandoned,
       graph: parameters?.graph ?? null,

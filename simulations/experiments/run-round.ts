@@ -4,14 +4,14 @@ import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { EventRecorder } from "./event-recorder.ts";
-import type { PlayedRound } from "./federation.ts";
+import type { PlayedRound, ReadyWatch } from "./federation.ts";
 import { modelHash } from "./fingerprints.ts";
 import { roundSeconds } from "./round-figures.ts";
 import { createRoundLog, type RoundLog } from "./round-log.ts";
 import type { RunContext } from "./run-context.ts";
 
 /**
- * Plays one round and stores what became of it, in one transaction.
+ * Plays one round, once there are devices for it, and stores what became of it, in one transaction.
  * @returns the algorithm's next state, or how the round ended without one
  * @throws {MurmurError} when no later round can fare better
  */
@@ -22,6 +22,8 @@ export async function playRound(
 ): Promise<AlgorithmState | "abandoned" | "stopped"> {
   const { options, store, federation, recorder } = run;
   const { clock, stop } = options;
+  const ready = await federation.ready(state.parameters, { stop, onPresence: presenceLog(run) });
+  if (ready === "stopped") return "stopped";
   // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
   const round = store.spendRound();
   const log = createRoundLog(round, recorder, clock);
@@ -30,7 +32,7 @@ export async function playRound(
     onFacts: (facts) => log.take(facts),
     onTrainingError: (device, error) => reportTrainingError(recorder, round, device, error),
     breathe: options.breathe,
-    stopped: () => stop.request === "now",
+    stop,
     startsAt: clock(),
   });
   if (played.outcome.kind === "abandoned") {
@@ -42,6 +44,23 @@ export async function playRound(
   return commitRound(run, { round, log, played, state, committed });
 }
 
+/** While devices are waited for, how many are there: when it changes, and not more often than a person can follow. */
+function presenceLog({ recorder, options: { clock } }: RunContext): ReadyWatch["onPresence"] {
+  let last = "";
+  let shownAt = Number.NEGATIVE_INFINITY;
+  return (presence) => {
+    const text = JSON.stringify(presence);
+    const now = clock();
+    if (text === last || Math.abs(now - shownAt) < PRESENCE_MILLISECONDS) return;
+    last = text;
+    shownAt = now;
+    recorder.emit("fleet.presence", presence);
+    recorder.flush();
+  };
+}
+
+const PRESENCE_MILLISECONDS = 1000;
+
 interface SummedRound {
   readonly round: number;
   readonly log: RoundLog;
@@ -51,12 +70,14 @@ interface SummedRound {
 }
 
 async function commitRound(
-  { options: { config, clock }, store, federation: { algorithm, evaluate }, recorder }: RunContext,
+  { options: { config, clock }, store, federation: { experiment }, recorder }: RunContext,
   { round, log, played, state, committed }: SummedRound,
 ): Promise<AlgorithmState> {
   const { outcome, traffic, invited } = played;
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
+  const { algorithm, evaluate } = experiment;
   const { aggregate, metrics, survivors, exact } = outcome;
+  const compared = exact === undefined ? {} : { exact };
   log.enter("apply", survivors.length);
   store.markUploadsUsed(round, survivors);
   const next = algorithm.next(state, aggregate);
@@ -77,7 +98,7 @@ async function commitRound(
     ...(examples > 0 ? { loss: (metrics.lossSum ?? 0) / examples } : {}),
     ...traffic,
     seconds: log.seconds,
-    exact,
+    ...compared,
     modelHash: hash,
     at: clock(),
   };
@@ -95,7 +116,7 @@ async function commitRound(
       ms: 1000 * roundSeconds(log),
       drops: log.drops,
       seconds: log.seconds,
-      exact,
+      ...compared,
     },
     round,
   );

@@ -1,53 +1,44 @@
-import { join } from "node:path";
 import { openRunStore, type RunStore } from "../../server/store/run-store.ts";
 import { fromHex } from "../../shared/crypto/bytes.ts";
 import type { AlgorithmState } from "../../shared/learning/algorithms/index.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
-import { FLEET_JOURNAL_FILE, type FleetJournal, openFleetJournal } from "../fleet/fleet-journal.ts";
 import type { RunConfig } from "./config.ts";
 import { createEventRecorder } from "./event-recorder.ts";
-import { createFederation, type Federation } from "./federation.ts";
+import type { Federation } from "./federation.ts";
 import { configHash } from "./fingerprints.ts";
-import { authorityOf } from "./run-authority.ts";
 import type { RunContext, RunOptions } from "./run-context.ts";
 import { endRun, resumeRun, startRun } from "./run-record.ts";
 import type { RunResult } from "./run-result.ts";
 import { playRound } from "./run-round.ts";
 
-export type { RunOptions, StopSignal } from "./run-context.ts";
+export type { Federate, RunOptions } from "./run-context.ts";
 export type { RunResult } from "./run-result.ts";
 
 /**
- * A run from its first round, or from where it was left, to its last: one process plays the coordinator and every
- * device, with the state machines and the encoded messages that sockets carry elsewhere.
+ * A run from its first round, or from where it was left, to its last, with the devices that `federate` brings.
  *
  * @throws {MurmurError} when it cannot start, or a round cannot be trained.
  */
 export async function runExperiment(options: RunOptions): Promise<RunResult> {
   const { config, folder, runId, provider, clock } = options;
   const store = openRunStore(folder, { mode: options.resume ? "resume" : "create" });
-  let journal: FleetJournal | undefined;
   let federation: Federation | undefined;
   try {
-    journal = openFleetJournal(join(folder, FLEET_JOURNAL_FILE));
     const meta = options.resume ? resumedMeta(store, config) : undefined;
     const taskId = meta === undefined ? provider.random.bytes(16) : fromHex(String(meta.stamp.taskId));
-    federation = await createFederation({
-      config,
-      provider,
-      taskId,
-      journal,
-      ...authorityOf(config, provider, clock()),
+    federation = await options.federate({ config, provider, folder, runId, taskId, store, clock });
+    const { onEvent } = federation;
+    const recorder = createEventRecorder(store, runId, clock, (event) => {
+      options.onEvent(event);
+      onEvent?.(event);
     });
-    const recorder = createEventRecorder(store, runId, clock, options.onEvent);
     const run: RunContext = { options, store, federation, recorder };
     if (meta === undefined) startRun(run);
     else resumeRun(run, meta);
     return await playRounds(run);
   } finally {
     await federation?.dispose();
-    journal?.close();
     store.close();
   }
 }
@@ -102,7 +93,8 @@ async function playRounds(run: RunContext): Promise<RunResult> {
   return endRun(run, state.parameters, status);
 }
 
-function currentState({ store, federation: { algorithm, initial } }: RunContext): AlgorithmState {
+function currentState({ store, federation: { experiment } }: RunContext): AlgorithmState {
+  const { algorithm, initial } = experiment;
   const checkpoint = store.latestCheckpoint();
   if (checkpoint === undefined) return algorithm.init(initial);
   return algorithm.decode(checkpoint.parameters, checkpoint.state);

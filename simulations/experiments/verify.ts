@@ -5,10 +5,11 @@ import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
+import { createStopSwitch } from "../../shared/time/stop-signal.ts";
 import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
-import { createFederation, type Federation } from "./federation.ts";
 import { modelHash } from "./fingerprints.ts";
+import { createInProcessFederation, type InProcessFederation } from "./in-process-federation.ts";
 import { authorityOf } from "./run-authority.ts";
 
 /** What running it again showed. */
@@ -52,7 +53,7 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
   const recorded = readRecorded(options.folder);
   const { config, meta } = recorded;
   const { provider, clock } = options;
-  const federation = await createFederation({
+  const federation = await createInProcessFederation({
     config,
     provider,
     taskId: provider.random.bytes(16),
@@ -106,8 +107,8 @@ interface Replay {
 /** Reasons that do not come from the experiment, and so do not come again. */
 const FROM_OUTSIDE: ReadonlySet<string | undefined> = new Set(["interrupted", "stopped"]);
 
-async function replay(options: VerifyOptions, federation: Federation, recorded: Recorded): Promise<Replay> {
-  const { algorithm, initial } = federation;
+async function replay(options: VerifyOptions, federation: InProcessFederation, recorded: Recorded): Promise<Replay> {
+  const { algorithm, initial } = federation.experiment;
   const hashes = new Map(recorded.records.map(({ round, modelHash }) => [round, modelHash]));
   const spent = recorded.spent.filter(({ round }) => round <= recorded.checkpoint.round);
   const isPlayed = ({ outcome, reason }: SpentRound) => outcome !== "open" && !FROM_OUTSIDE.has(reason);
@@ -125,7 +126,7 @@ async function replay(options: VerifyOptions, federation: Federation, recorded: 
       onFacts: () => {},
       onTrainingError: () => {},
       breathe: options.breathe,
-      stopped: () => false,
+      stop: createStopSwitch(),
       startsAt: options.clock(),
     });
     if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);

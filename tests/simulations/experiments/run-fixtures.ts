@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { cryptoProvider } from "../../../shared/crypto/node-provider.ts";
 import type { RunEvent } from "../../../shared/protocol/events.ts";
+import { createStopSwitch } from "../../../shared/time/stop-signal.ts";
 import { type RunConfig, type RunConfigDocument, runConfigSchema } from "../../../simulations/experiments/config.ts";
+import { federateInProcess } from "../../../simulations/experiments/federate-in-process.ts";
 import { type RunOptions, runExperiment } from "../../../simulations/experiments/run.ts";
 import type { RunResult } from "../../../simulations/experiments/run-result.ts";
 import { type Verification, verifyRun } from "../../../simulations/experiments/verify.ts";
@@ -52,7 +54,7 @@ export interface PlayOptions extends Partial<Pick<RunOptions, "resume" | "provid
 export async function playRun(config: RunConfig, options: PlayOptions = {}): Promise<PlayedRun> {
   const folder = options.folder ?? join(temporaryFolder(), "run");
   const events: RunEvent[] = [];
-  const stop: { request: RunOptions["stop"]["request"] } = { request: "none" };
+  const stop = createStopSwitch();
   let now = 1_764_000_000_000;
   const result = await runExperiment({
     config,
@@ -63,11 +65,13 @@ export async function playRun(config: RunConfig, options: PlayOptions = {}): Pro
     provider: options.provider ?? cryptoProvider,
     onEvent(event) {
       events.push(event);
-      stop.request = options.onEvent?.(event) ?? stop.request;
+      const request = options.onEvent?.(event);
+      if (request !== undefined && request !== "none") stop.ask(request);
     },
     stop,
     clock: () => ++now,
     breathe: options.breathe ?? (async () => {}),
+    federate: federateInProcess,
   });
   return { result, events, folder };
 }

@@ -1,0 +1,155 @@
+import { DEFAULT_POLICY } from "../../client/secagg/policy.ts";
+import { selectCohort } from "../../server/selection/select-cohort.ts";
+import { firstQuorum, openRound } from "../../server/task.ts";
+import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { seededRandom } from "../../shared/random/seeded-random.ts";
+import { gatherExamples } from "../datasets/index.ts";
+import { dropoutPlan, type Vanishing } from "../fleet/dropout-plan.ts";
+import type { FleetJournal, FleetUpload } from "../fleet/fleet-journal.ts";
+import { runInProcess } from "../fleet/in-process-round.ts";
+import { type Certify, createSimulatedFleet } from "../fleet/simulated-fleet.ts";
+import { invitedPerRound, type RunConfig } from "./config.ts";
+import { prepareExperiment } from "./experiment.ts";
+import { type Federation, type PlayedRound, type RoundObserver, summedOutcome } from "./federation.ts";
+import { plainSumEquals } from "./oracle.ts";
+
+/**
+ * One process plays every device. A round depends on the configuration, its number, the parameters and, at
+ * `active-server`, on which uploads have left, and on nothing else: not on the host's speed, nor on the secrets that the
+ * devices draw.
+ */
+export interface InProcessFederation extends Federation {
+  /** As {@link Federation.play}, with other devices or other losses than those that the seed draws. */
+  replay(
+    round: number,
+    parameters: ParameterVector,
+    observer: RoundObserver,
+    course: RoundCourse | undefined,
+  ): Promise<PlayedRound>;
+  /** Takes an upload for one that has left, of a round that was interrupted and is not played again. */
+  recall(upload: FleetUpload): void;
+}
+
+/** Who was in a round and who was lost where, as it was recorded. */
+export interface RoundCourse {
+  readonly invited: readonly DeviceId[];
+  readonly lost: ReadonlyMap<DeviceId, Vanishing>;
+}
+
+export interface InProcessOptions {
+  readonly config: RunConfig;
+  readonly provider: CryptoProvider;
+  /** 16 bytes. */
+  readonly taskId: Uint8Array;
+  readonly journal: Pick<FleetJournal, "uploads" | "record">;
+  /** At `active-server`. */
+  readonly authority?: { readonly publicKey: Uint8Array; readonly certify: Certify };
+}
+
+/** @throws {MurmurError} when data, model, ring or engine cannot serve the configuration. */
+export async function createInProcessFederation(options: InProcessOptions): Promise<InProcessFederation> {
+  const { config, provider, taskId, authority } = options;
+  const { seed } = config;
+  const experiment = await prepareExperiment({
+    config,
+    provider,
+    taskId,
+    ...(authority === undefined ? {} : { authority: authority.publicKey }),
+  });
+  const { task, dataset, partition, trainer } = experiment;
+  const inputs = new Map<DeviceId, Int32Array>();
+  const fleet = createSimulatedFleet({
+    size: config.fleet.devices,
+    provider,
+    policy: {
+      ...DEFAULT_POLICY,
+      minCohort: config.round.minCohort,
+      minHonest: config.secagg.minHonest,
+      corrupted: config.secagg.corrupted,
+      dropout: config.secagg.dropout,
+      allowPlaintext: config.secagg.mode === "plaintext",
+    },
+    ...(authority === undefined ? {} : { authority }),
+    uploads: options.journal.uploads,
+    recordUpload: (upload) => options.journal.record(upload),
+    observeInput: (device, _roundId, input) => inputs.set(device, input),
+  });
+  const drawn = dropoutPlan(seed, config.fleet.dropout);
+
+  /** At `active-server` a device gives one upload for a model, so whoever has given it is not asked again. */
+  function eligible(modelHash: Uint8Array): readonly DeviceId[] {
+    if (task.authority === undefined) return fleet.devices;
+    return fleet.devices.filter((device) => !fleet.hasUploaded(device, modelHash));
+  }
+
+  function selected(number: number, parameters: ParameterVector): readonly DeviceId[] {
+    const candidates = eligible(provider.sha256(parameterBytes(parameters)));
+    return selectCohort(candidates, invitedPerRound(config), seededRandom(seed, "selection", number));
+  }
+
+  async function replay(
+    number: number,
+    parameters: ParameterVector,
+    observer: RoundObserver,
+    course: RoundCourse | undefined,
+  ): Promise<PlayedRound> {
+    const invited = course?.invited ?? selected(number, parameters);
+    observer.onSelected(invited);
+    const need = firstQuorum(task.terms.floors.minCohort, task.goal);
+    if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
+    const nowSeconds = Math.floor(observer.startsAt / 1000);
+    const opened = openRound(provider, task, number, parameters, invited, nowSeconds);
+    const { round } = opened;
+    const lost = course?.lost ?? new Map(invited.map((device) => [device, drawn(number, device)]));
+    inputs.clear();
+    const traffic = await runInProcess({
+      round,
+      model: opened.model,
+      device: (id) => fleet.device(id),
+      train: (id, request) =>
+        trainer.train(
+          request.parameters,
+          gatherExamples(dataset.train, partition[fleet.index(id)]),
+          request.task,
+          request.random,
+        ),
+      vanishing: (id) => lost.get(id),
+      onTrainingError: observer.onTrainingError,
+      onFacts: observer.onFacts,
+      breathe: observer.breathe,
+      stopped: () => observer.stop.request === "now",
+      startsAt: observer.startsAt,
+    });
+    if (round.result === undefined) {
+      inputs.clear();
+      if (round.abandoned === undefined) throw new Error("a round that is over has a sum, or a reason");
+      return { invited: invited.length, traffic, outcome: { kind: "abandoned", ...round.abandoned } };
+    }
+    const { sum, survivors } = round.result;
+    const exact = plainSumEquals(sum, survivors, inputs, opened.agreement.bits);
+    inputs.clear();
+    const outcome = summedOutcome(opened.decode(sum, survivors.length), survivors, exact);
+    return { invited: invited.length, traffic, outcome };
+  }
+
+  return {
+    experiment,
+    ready: async () => "ready",
+    play: (number, parameters, observer) => replay(number, parameters, observer, undefined),
+    replay,
+    recall: fleet.recall,
+    dispose: () => experiment.dispose(),
+  };
+}
+
+/** At `active-server` an upload that left counts as opened: a model that most devices have answered is used up. */
+function exhausted(have: number, need: number): PlayedRound {
+  const detail = `${have} devices have not uploaded for this model yet, ${need} are needed`;
+  return {
+    invited: have,
+    traffic: { bytesUp: 0, bytesDown: 0 },
+    outcome: { kind: "abandoned", stage: "select", reason: "model-exhausted", have, need, detail },
+  };
+}

@@ -1,0 +1,76 @@
+import { createCertificateCache } from "../../server/secagg/certificate-cache.ts";
+import type { FederatedTask } from "../../server/task.ts";
+import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import { clip } from "../../shared/learning/transforms/clip.ts";
+import { quantiseTransform } from "../../shared/learning/transforms/quantise.ts";
+import { weightByExamples } from "../../shared/learning/transforms/weight.ts";
+import { metricSlots } from "../../shared/secagg/metric-slots.ts";
+import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
+import { invitedPerRound, type RunConfig } from "./config.ts";
+
+/** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
+const LARGEST_MEAN_LOSS = 10;
+
+/**
+ * What a configuration has devices agree to.
+ * @throws {MurmurError} ring-too-narrow
+ */
+export function createTask(
+  config: RunConfig,
+  provider: CryptoProvider,
+  taskId: Uint8Array,
+  parameters: number,
+  largestDevice: number,
+  authority: Uint8Array | undefined,
+): FederatedTask {
+  const { quantise, secagg, round, train } = config;
+  const levels = 2 ** (quantise.bits - 1) - 1;
+  const slots = metricSlots({
+    largestExampleCount: largestDevice,
+    weightCap: largestDevice,
+    largestMeanLoss: LARGEST_MEAN_LOSS,
+    levels,
+  });
+  const maxCohort = invitedPerRound(config);
+  const load = { levels, largestSlot: slots.largest, maxInputs: maxCohort };
+  const bits = secagg.bits ?? smallestRingBits(load);
+  assertRingHolds(bits, load);
+  const transforms = [
+    ...(train.clip === undefined ? [] : [clip(train.clip)]),
+    weightByExamples(largestDevice),
+    quantiseTransform(quantise.bits, quantise.range, slots),
+  ];
+  return {
+    terms: {
+      mode: secagg.mode,
+      level: secagg.level,
+      population: config.population,
+      taskId,
+      dimension: parameters + slots.slots.length,
+      bits,
+      levels,
+      clip: quantise.range,
+      slots,
+      transforms: transforms.map(({ specification }) => specification),
+      corrupted: secagg.corrupted,
+      dropout: secagg.dropout,
+      rule: "protocol",
+      sigma: 64,
+      eta: 20,
+      floors: { minCohort: round.minCohort, minHonest: secagg.minHonest },
+      maxCohort,
+      fixedCohort: 0,
+      minSurvivors: 0,
+      noiseShare: 0,
+    },
+    model: config.task.model,
+    training: { epochs: train.epochs, batchSize: train.batch, learningRate: train.lr },
+    deadlines: { configure: round.exchangeDeadline, train: round.deadline, exchange: round.exchangeDeadline },
+    goal: round.cohort,
+    closeAt: round.closeAt,
+    simulationSeed: config.seed,
+    ...(authority === undefined
+      ? {}
+      : { authority, certificates: createCertificateCache(provider, authority, config.population) }),
+  };
+}
