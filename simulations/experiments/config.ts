@@ -110,6 +110,46 @@ const secagg = z.strictObject({
   provider: z.enum(["node", "portable"]).default("node").meta({ description: "who computes the primitives" }),
 });
 
+const serve = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .default("127.0.0.1")
+    .meta({ description: "address to listen on; 127.0.0.1: this machine only; 0.0.0.0: every network it is in" }),
+  port: z.int().min(0).max(65535).default(8080).meta({ description: "0: any that is free" }),
+  names: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({ description: "names under which devices reach it, as in their URL: fl.example.org, coordinator:8080" }),
+  proxies: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({ description: "addresses of the proxies before it, whose X-Forwarded-For is believed; nobody else's is" }),
+  selection: duration
+    .prefault("30s")
+    .meta({ description: "how long a round waits for expected devices once enough are there" }),
+  every: duration
+    .exactOptional()
+    .meta({ description: "least time from one round's beginning to the next; devices come back for it" }),
+  heartbeat: duration.prefault("30s").meta({ description: "how often a connection shows that it is alive" }),
+  stall: duration.prefault("10s").meta({ description: "a device that reads nothing of what it is sent for so long is closed" }),
+  connections: count.default(12_000).meta({ description: "devices connected at once, at most" }),
+  rateLimit: z
+    .strictObject({
+      requests: count.default(600).meta({ description: "HTTP requests a minute from one address" }),
+      connections: count.default(6_000).meta({ description: "new connections a minute from one address" }),
+    })
+    .prefault({})
+    .meta({ description: "what one address may ask for" }),
+  joinToken: z
+    .strictObject({
+      expires: duration.prefault("24h").meta({ description: "how long the token that serve prints enrols devices" }),
+      count: count.default(10_000).meta({ description: "how many devices it enrols" }),
+    })
+    .prefault({})
+    .meta({ description: "the token that `murmur serve` makes; `murmur token create` makes others" }),
+});
+
 const threshold = z
   .string()
   .refine((text) => parseThreshold(text) !== undefined, {
@@ -134,6 +174,7 @@ export const runConfigSchema = z
     round: round.prefault({}).meta({ description: "how a round goes" }),
     quantise: quantise.prefault({}).meta({ description: "from real numbers to the ring" }),
     secagg: secagg.prefault({}).meta({ description: "secure aggregation" }),
+    serve: serve.prefault({}).meta({ description: "how `murmur serve` is reached; `murmur run` passes it over" }),
     thresholds: z
       .array(threshold)
       .default([])

@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
 import { configDocument, type RunConfig } from "./config.ts";
 
-/** SHA-256 of the configuration's canonical JSON: keys in order. */
+/**
+ * SHA-256 of the configuration's canonical JSON: keys in order. Under which address it is served is not part of the
+ * experiment.
+ */
 export function configHash(config: RunConfig): string {
-  return createHash("sha256")
-    .update(canonicalJson(configDocument(config)))
-    .digest("hex");
+  const { serve: _, ...experiment } = configDocument(config);
+  return createHash("sha256").update(canonicalJson(experiment)).digest("hex");
 }
 
 function canonicalJson(value: unknown): string {
