@@ -165,7 +165,12 @@ export function startAgent(options: AgentOptions): Agent {
       finish({ kind: "finished", message: plainText(message) });
     } else if (window !== undefined) {
       away(plainText(message), drawReturn(window, uniform));
-    } else if (reason === "not-enrolled" && options.enrol !== undefined && !triedAgain) {
+    } else if (
+      reason === "not-enrolled" &&
+      options.enrol !== undefined &&
+      enrolmentError === undefined &&
+      !triedAgain
+    ) {
       triedAgain = true;
       enrolment = "wanted-again";
       approach();

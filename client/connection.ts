@@ -61,7 +61,7 @@ export interface ConnectionOptions {
 
 /** A {@link Device}'s effects, and one that only a simulated device has. */
 export interface CarriedEffects extends DeviceEffects {
-  /** It vanishes: the connection closes without a word. */
+  /** It vanishes: the connection closes after what it sends here. */
   readonly vanish?: true;
 }
 
@@ -171,7 +171,7 @@ export function createDeviceConnection(openedAt: number, options: ConnectionOpti
 
   /** What the device does, and the CHECK_IN that follows the end of a round. */
   function carry({ challenge }: Extract<State, { kind: "welcomed" }>, effects: CarriedEffects): ConnectionEffects {
-    if (effects.vanish) return end({ kind: "vanished" });
+    if (effects.vanish) return { ...end({ kind: "vanished" }), send: effects.send };
     const { outcome, ...rest } = effects;
     if (outcome === undefined) return rest;
     return {

@@ -12,6 +12,10 @@ const DATASETS = {
 
 export type DatasetName = keyof typeof DATASETS;
 
+export function isDatasetName(name: string): name is DatasetName {
+  return Object.hasOwn(DATASETS, name);
+}
+
 /** @throws {MurmurError} `dataset-invalid` when its files are missing or damaged. */
 export function loadDataset(name: DatasetName, seed: number): Promise<Dataset> {
   return DATASETS[name](seed);

@@ -1,3 +1,4 @@
+import { FRAME_TYPES, frameType } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 
@@ -26,4 +27,27 @@ export function dropoutPlan(seed: number, rate: number): (round: number, device:
     }
     return undefined;
   };
+}
+
+/** The stage that a device's frame answers, or undefined where it answers none (DECLINE, ABORT). */
+export function stageAnswered(frame: Uint8Array): DropoutStage | undefined {
+  switch (frameType(frame)) {
+    case FRAME_TYPES.accept:
+      return "configure";
+    case FRAME_TYPES.trained:
+      return "train";
+    case FRAME_TYPES.advertise:
+      return "keys";
+    case FRAME_TYPES.shares:
+      return "shares";
+    case FRAME_TYPES.masked:
+    case FRAME_TYPES.plainUpdate:
+      return "mask";
+    case FRAME_TYPES.ack:
+      return "confirm";
+    case FRAME_TYPES.unmask:
+      return "unmask";
+    default:
+      return undefined;
+  }
 }

@@ -1,9 +1,8 @@
 import type { Device, DeviceEffects, TrainingRequest } from "../../client/device.ts";
 import type { TrainingResult } from "../../client/training/trainer.ts";
 import type { Round, RoundEffects, RoundFact } from "../../server/round.ts";
-import { FRAME_TYPES, frameType } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
-import type { DropoutStage, Vanishing } from "./dropout-plan.ts";
+import { stageAnswered, type Vanishing } from "./dropout-plan.ts";
 
 /** The transport of a round in one process: a queue of encoded frames and a virtual clock. */
 export interface InProcessRoundOptions {
@@ -153,27 +152,4 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
   // The last words (DONE, or why it was abandoned) reach who is still there.
   for (const { to, frame } of toDevices) if (!gone.has(to)) options.device(to).receive(now, frame);
   return { bytesUp, bytesDown };
-}
-
-/** The stage that a device's frame answers, or undefined where it answers none (DECLINE, ABORT). */
-function stageAnswered(frame: Uint8Array): DropoutStage | undefined {
-  switch (frameType(frame)) {
-    case FRAME_TYPES.accept:
-      return "configure";
-    case FRAME_TYPES.trained:
-      return "train";
-    case FRAME_TYPES.advertise:
-      return "keys";
-    case FRAME_TYPES.shares:
-      return "shares";
-    case FRAME_TYPES.masked:
-    case FRAME_TYPES.plainUpdate:
-      return "mask";
-    case FRAME_TYPES.ack:
-      return "confirm";
-    case FRAME_TYPES.unmask:
-      return "unmask";
-    default:
-      return undefined;
-  }
 }
