@@ -19,6 +19,8 @@ export interface PaceInput {
 const SOON_MS = 5_000;
 /** A population of fewer rounds' worth of devices comes together for each round; a larger one takes turns. */
 const SMALL = 10;
+/** Nobody is told to come back later than in a fortnight. */
+const LATEST_MS = 14 * 86_400_000;
 
 /**
  * Pace steering (Bonawitz et al. 2019, section 2.3): devices of a small population are made to coincide, so that there
@@ -35,8 +37,11 @@ export function returnWindow(input: PaceInput): ReturnWindow | undefined {
   if (!full && population < SMALL * wanted) {
     // A little before the round, over a tenth of the pause: together, and not in the same second.
     const lead = Math.min(start / 10, 60_000);
-    return { min: Math.round(start - lead), max: Math.round(start) };
+    return window(start - lead, start);
   }
-  const rounds = Math.max(1, population / wanted);
-  return { min: Math.round(start), max: Math.round(start + rounds * interval) };
+  return window(start, start + Math.max(1, population / wanted) * interval);
+}
+
+function window(min: number, max: number): ReturnWindow {
+  return { min: Math.round(Math.min(min, LATEST_MS)), max: Math.round(Math.min(max, LATEST_MS)) };
 }

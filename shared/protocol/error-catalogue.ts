@@ -238,9 +238,19 @@ export const ERROR_CATALOGUE = {
     hint: "Use an address that `murmur serve` printed, or add the name to `serve.names`.",
     exitCode: 4,
   },
+  "coordinator-busy": {
+    what: "The coordinator serves as many at once as it may.",
+    hint: "Come back later; the operator can raise `serve.connections`.",
+    exitCode: 4,
+  },
   "rate-limited": {
     what: "The address asked more often than the coordinator answers.",
     hint: "Come back when Retry-After says; the operator can raise `serve.rateLimit`.",
+    exitCode: 4,
+  },
+  "coordinator-busy": {
+    what: "The coordinator serves as many at once as it can, or it stops.",
+    hint: "Try again later.",
     exitCode: 4,
   },
   "thresholds-failed": {

@@ -1,0 +1,110 @@
+import { type WebSocket, WebSocketServer } from "ws";
+import { MurmurError } from "../../shared/protocol/errors.ts";
+import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
+import type { Connection, DeviceHub } from "../connections/device-hub.ts";
+import type { DeviceSocket } from "../connections/device-socket.ts";
+import type { UpgradeHandler } from "./upgrades.ts";
+
+export interface DeviceEndpointOptions {
+  readonly hub: DeviceHub;
+  /** Bytes of the longest frame that a device may send. */
+  readonly largestFrame: number;
+  /** Devices connected at once, at most. */
+  readonly mostConnections: number;
+}
+
+/** Where devices connect. */
+export const DEVICE_PATH = "/v1/device";
+
+/**
+ * The devices' WebSocket: binary frames, not compressed (masked vectors do not compress), none longer than the task
+ * needs. What the frames say is the hub's business.
+ */
+export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEndpointOptions): UpgradeHandler {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: largestFrame,
+    handleProtocols: () => subprotocol(FRAME_VERSION),
+  });
+  return {
+    path: DEVICE_PATH,
+    accept({ request, socket, head, address }) {
+      requireSameVersion(request.headers["sec-websocket-protocol"]);
+      if (hub.sockets >= mostConnections) {
+        throw new MurmurError(
+          "coordinator-busy",
+          `The coordinator serves ${mostConnections} connections, and all are in use.`,
+        );
+      }
+      server.handleUpgrade(request, socket, head, (webSocket) => attach(hub, webSocket, address));
+    },
+  };
+}
+
+/** The version of the protocol, as a WebSocket names it. */
+export function subprotocol(version: number): string {
+  return `murmuration.${version}`;
+}
+
+/** @throws {MurmurError} which says which side is older. */
+export function requireSameVersion(offered: string | undefined): void {
+  const versions = (offered ?? "")
+    .split(",")
+    .map((name) => /^murmuration\.(\d{1,6})$/.exec(name.trim())?.[1])
+    .filter((version) => version !== undefined)
+    .map(Number);
+  if (versions.includes(FRAME_VERSION)) return;
+  if (versions.length === 0) {
+    throw new MurmurError(
+      "request-invalid",
+      `A device connects with the WebSocket protocol ${subprotocol(FRAME_VERSION)}.`,
+    );
+  }
+  const newest = Math.max(...versions);
+  const older = newest < FRAME_VERSION ? "the device" : "the coordinator";
+  throw new MurmurError(
+    "protocol-version",
+    `The device speaks version ${newest} of the protocol and the coordinator version ${FRAME_VERSION}: ${older} is older.`,
+  );
+}
+
+/** What `ws` closes with when a message is longer than it may be. */
+const TOO_LONG = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
+
+function attach(hub: DeviceHub, webSocket: WebSocket, address: string): void {
+  const connection: Connection = hub.open(deviceSocket(webSocket), address);
+  webSocket.on("message", (data: Buffer, isBinary: boolean) => {
+    if (!isBinary) return hub.refuse(connection, "malformed", "Devices speak in binary frames.");
+    // A plain array over the same memory: a Buffer's `slice` shares memory where a Uint8Array's copies.
+    hub.received(connection, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  });
+  webSocket.on("pong", () => hub.heard(connection));
+  webSocket.on("close", () => hub.closed(connection));
+  webSocket.on("error", (error: NodeJS.ErrnoException) => {
+    // A message that breaks RFC 6455 or the size limit; a reset connection is simply closed.
+    if (error.code === TOO_LONG) hub.refuse(connection, "oversize", "A frame is longer than any of this task.");
+    else if (error.code?.startsWith("WS_ERR_") === true) hub.refuse(connection, "malformed", "Not a WebSocket frame.");
+  });
+}
+
+function deviceSocket(webSocket: WebSocket): DeviceSocket {
+  return {
+    send: (frame, done) => webSocket.send(frame, { binary: true, compress: false }, () => done()),
+    get buffered() {
+      return webSocket.bufferedAmount;
+    },
+    ping() {
+      // One that is closing cannot be pinged, and need not be.
+      if (webSocket.readyState === webSocket.OPEN) webSocket.ping();
+    },
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+    get paused() {
+      return webSocket.isPaused;
+    },
+    close: (code, reason) => webSocket.close(code, reason),
+    terminate: () => webSocket.terminate(),
+  };
+}
