@@ -4,9 +4,11 @@ import type { Act, CommandDefinition } from "./command.ts";
 import { authority } from "./commands/authority.ts";
 import { compare } from "./commands/compare.ts";
 import { config } from "./commands/config.ts";
+import { device } from "./commands/device.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { init } from "./commands/init.ts";
+import { join } from "./commands/join.ts";
 import { list } from "./commands/list.ts";
 import { rm } from "./commands/rm.ts";
 import { run } from "./commands/run.ts";
@@ -21,6 +23,7 @@ import { colours } from "./views/colours.ts";
 /** Every command, by the group that the help lists it under. One line adds one. */
 const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
   "Runs:": [init, run, list, show, compare, verify, rm],
+  "Devices:": [join, device],
   "Configuration and keys:": [config, authority, secagg],
   "Help:": [explain, doctor],
 };

@@ -171,6 +171,8 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
       };
     } finally {
       stop();
+      // An engine is not taken away from a training that is under way.
+      await queue.idle();
       for (const trainer of trainers.values()) await trainer.then(({ dispose }) => dispose()).catch(() => undefined);
     }
   }

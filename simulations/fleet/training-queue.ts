@@ -2,6 +2,8 @@
 export interface TrainingQueue {
   /** `train`'s result, or undefined when it is not wanted any more at its turn. */
   run<T>(wanted: () => boolean, train: () => Promise<T>): Promise<T | undefined>;
+  /** Once what was asked for until now is done. */
+  idle(): Promise<unknown>;
 }
 
 /** @param breathe lets the process's other events in before each training: frames, heartbeats, signals. */
@@ -18,5 +20,6 @@ export function createTrainingQueue(breathe: () => Promise<void>): TrainingQueue
       last = mine.catch(() => undefined);
       return mine;
     },
+    idle: () => last,
   };
 }
