@@ -239,18 +239,13 @@ export const ERROR_CATALOGUE = {
     exitCode: 4,
   },
   "coordinator-busy": {
-    what: "The coordinator serves as many at once as it may.",
-    hint: "Come back later; the operator can raise `serve.connections`.",
+    what: "The coordinator serves as many at once as it may, or it stops.",
+    hint: "Try again later; the operator can raise `serve.connections`.",
     exitCode: 4,
   },
   "rate-limited": {
     what: "The address asked more often than the coordinator answers.",
     hint: "Come back when Retry-After says; the operator can raise `serve.rateLimit`.",
-    exitCode: 4,
-  },
-  "coordinator-busy": {
-    what: "The coordinator serves as many at once as it can, or it stops.",
-    hint: "Try again later.",
     exitCode: 4,
   },
   "thresholds-failed": {

@@ -1,0 +1,309 @@
+import type { AddressInfo } from "node:net";
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import type { FastifyBaseLogger } from "fastify";
+import { equalBytes, fromHex, toHex } from "../shared/crypto/bytes.ts";
+import type { CryptoProvider } from "../shared/crypto/provider.ts";
+import type { DealtSimulation, ReturnWindow } from "../shared/protocol/connection-messages.ts";
+import { MurmurError } from "../shared/protocol/errors.ts";
+import type { RunEvent } from "../shared/protocol/events.ts";
+import { FRAME_VERSION } from "../shared/protocol/frame.ts";
+import type { SeededRandom } from "../shared/random/seeded-random.ts";
+import type { SteadyClock } from "../shared/time/steady-clock.ts";
+import type { StopRequest } from "../shared/time/stop-signal.ts";
+import { createApp } from "./api/app.ts";
+import { deviceEndpoint } from "./api/device-endpoint.ts";
+import { createEventFeed } from "./api/event-feed.ts";
+import type { TlsFiles } from "./api/http-server.ts";
+import { createMetrics } from "./api/metrics.ts";
+import { createOwnNames } from "./api/own-names.ts";
+import type { RateLimits } from "./api/rate-limits.ts";
+import { createDeviceHub } from "./connections/device-hub.ts";
+import { largestDeviceFrame } from "./connections/frame-limits.ts";
+import { hubObserver } from "./connections/hub-observer.ts";
+import { simulatedPlaces } from "./connections/places.ts";
+import { createSendPump } from "./connections/send-pump.ts";
+import { createRegistry, type Registry } from "./enrolment/registry.ts";
+import { type Log, logEvent } from "./event-log-lines.ts";
+import { countEvent } from "./event-metrics.ts";
+import { createRoundHost, type RoundHost } from "./round-host.ts";
+import { trackRunStatus } from "./run-status.ts";
+import { returnWindow } from "./selection/pace.ts";
+import type { RunStore } from "./store/run-store.ts";
+import type { FederatedTask } from "./task.ts";
+
+/** A coordinator that listens: its devices, its interface, and the host of its rounds. */
+export interface Coordinator {
+  /** "http://127.0.0.1:8080" */
+  readonly url: string;
+  readonly registry: Registry;
+  readonly host: RoundHost;
+  /** Hears every event of the run. */
+  onEvent(event: RunEvent): void;
+  /** Says goodbye to everybody, and stops listening. */
+  close(farewell: Farewell): Promise<void>;
+}
+
+/** Whether devices should come back. */
+export type Farewell = "stopping" | "finished";
+
+export interface CoordinatorOptions {
+  readonly run: string;
+  readonly version: string;
+  readonly provider: CryptoProvider;
+  readonly clock: SteadyClock;
+  /** Runs a task after everything that waits now. */
+  defer(task: () => void): void;
+  readonly store: Pick<RunStore, "enrolment" | "events" | "nextSequence" | "rounds" | "meta">;
+  readonly task: FederatedTask;
+  /** What the devices of the simulated fleet are dealt. */
+  readonly dealt: Omit<DealtSimulation, "index">;
+  /** Devices that a round invites. */
+  readonly invited: number;
+  /** Rounds that the run is to commit. */
+  readonly rounds: number;
+  /** Draws a round's cohort. */
+  selection(round: number): SeededRandom;
+  readonly network: NetworkOptions;
+  readonly timing: {
+    /** Milliseconds; see the configuration's `serve` section. */
+    readonly selection: number;
+    readonly every: number;
+    readonly heartbeat: number;
+    readonly stall: number;
+  };
+  readonly logger?: FastifyBaseLogger;
+  stop(request: Exclude<StopRequest, "none">): void;
+  onClockLeap(milliseconds: number): void;
+}
+
+export interface NetworkOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly names: readonly string[];
+  readonly proxies: readonly string[];
+  readonly tls?: TlsFiles;
+  readonly mostConnections: number;
+  readonly rateLimits: RateLimits;
+}
+
+const HANDSHAKE_MS = 10_000;
+/** Sockets that the operating system keeps for a coordinator that is busy; Linux cuts it to net.core.somaxconn. */
+const BACKLOG = 4096;
+const BEATS = 30;
+/** After a stop, devices look for the coordinator again soon. */
+const RESTART_WINDOW: ReturnWindow = { min: 500, max: 5_000 };
+
+/**
+ * Opens a coordinator and listens.
+ * @throws {MurmurError} `address-in-use`, `address-unavailable`, `tls-invalid`
+ */
+export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { provider, clock, store, task, network, timing, logger } = options;
+  const { population, mode, level } = task.terms;
+  const log = logger ?? SILENT;
+  const metrics = createMetrics();
+  const registry = createRegistry({
+    store: store.enrolment,
+    provider,
+    clock,
+    population,
+    ...(task.authority === undefined ? {} : { authority: task.authority }),
+  });
+  const feed = createEventFeed({
+    last: store.nextSequence() - 1,
+    older: (since, limit) => store.events(since, limit),
+  });
+  const status = trackRunStatus(store.rounds().filter(({ outcome }) => outcome === "committed").length);
+  let port = network.port;
+  const names = createOwnNames({ ...network, port: () => port, interfaces: ownAddresses });
+  const pump = createSendPump({
+    clock,
+    defer: options.defer,
+    patience: timing.stall,
+    onStalled(socket) {
+      metrics.slowReader();
+      log.warn({}, "a device that reads nothing was closed");
+      socket.terminate();
+    },
+  });
+  let roundStartedAt = clock.now();
+  let roundMs = 0;
+
+  function pace(waiting: number): ReturnWindow | undefined {
+    return returnWindow({
+      untilRound: (host.nextRoundAt ?? clock.now()) - clock.now(),
+      interval: Math.max(timing.every, roundMs),
+      population: registry.enrolled(),
+      wanted: 3 * options.invited,
+      waiting,
+      room: network.mostConnections,
+    });
+  }
+
+  const hub = createDeviceHub({
+    provider,
+    clock,
+    pump,
+    places: simulatedPlaces(options.dealt),
+    rules: {
+      provider,
+      population,
+      standing: (idPk) => registry.admit(idPk),
+      enrolledCertificate: (idPk) => registry.device(idPk)?.certificate ?? new Uint8Array(0),
+      isOwnName: (audience) => names.accepts(audience),
+      ...(task.authority === undefined ? {} : { authority: task.authority }),
+    },
+    lastPlace: (idPk) => registry.lastName(idPk),
+    remember: (idPk, device) => registry.remember(idPk, device),
+    pace,
+    heartbeat: timing.heartbeat,
+    handshakeTimeout: HANDSHAKE_MS,
+    observer: hubObserver(metrics, log),
+  });
+  const host = createRoundHost({
+    provider,
+    task,
+    hub,
+    clock,
+    fleet: options.dealt.devices,
+    enrolled: () => registry.enrolled(),
+    invited: options.invited,
+    selectionWindow: timing.selection,
+    interval: timing.every,
+    selection: options.selection,
+    onClockLeap: options.onClockLeap,
+  });
+  const startedAt = new Date(clock.now()).toISOString();
+  let closing = false;
+  const app = createApp(
+    {
+      run: options.run,
+      population,
+      level: mode === "plaintext" ? "plaintext" : level,
+      version: options.version,
+      provider,
+      clock,
+      registry,
+      feed,
+      metrics,
+      names,
+      status: () => ({
+        run: options.run,
+        population,
+        level: mode === "plaintext" ? "plaintext" : level,
+        protocol: FRAME_VERSION,
+        status: status.status,
+        round: status.round,
+        stage: status.stage,
+        committed: status.committed,
+        rounds: options.rounds,
+        devices: {
+          enrolled: registry.enrolled(),
+          connected: hub.connected,
+          waiting: hub.waitingCount,
+          needed: host.presence().need,
+        },
+        model: host.model === undefined ? null : { hash: toHex(host.model.hash), bytes: host.model.bytes.length },
+        startedAt,
+        version: options.version,
+      }),
+      models: {
+        get: (hash) =>
+          host.model !== undefined && equalBytes(host.model.hash, fromHex(hash)) ? host.model.bytes : undefined,
+      },
+      devices: { connected: () => hub.connected, waiting: () => hub.waitingCount, disconnect: hub.disconnect },
+      stop: options.stop,
+      ready: () => (closing ? ["the coordinator stops"] : []),
+    },
+    {
+      rateLimits: network.rateLimits,
+      proxies: network.proxies,
+      ...(network.tls === undefined ? {} : { tls: network.tls }),
+      upgrades: [
+        deviceEndpoint({
+          hub,
+          largestFrame: largestDeviceFrame(task.terms),
+          mostConnections: network.mostConnections,
+        }),
+      ],
+      ...(logger === undefined ? {} : { logger }),
+    },
+  );
+
+  try {
+    await listen();
+  } catch (error) {
+    metrics.dispose();
+    pump.close();
+    await app.close();
+    throw error;
+  }
+  let cancelBeat = clock.after(timing.heartbeat / BEATS, beat);
+
+  async function listen(): Promise<void> {
+    try {
+      await app.listen({ host: network.host, port: network.port, backlog: BACKLOG });
+    } catch (error) {
+      throw listenError(error, network);
+    }
+    const address = app.server.address() as AddressInfo | null;
+    port = address?.port ?? port;
+  }
+
+  function beat(): void {
+    hub.beat();
+    metrics.devices({ enrolled: registry.enrolled(), waiting: hub.waitingCount });
+    cancelBeat = clock.after(timing.heartbeat / BEATS, beat);
+  }
+
+  return {
+    url: `${network.tls === undefined ? "http" : "https"}://${reachableName(network.host)}:${port}`,
+    registry,
+    host,
+    onEvent(event) {
+      if (event.type === "round.started") roundStartedAt = clock.now();
+      if (event.type === "round.done" || event.type === "round.abandoned") roundMs = clock.now() - roundStartedAt;
+      status.advance(event);
+      countEvent(metrics, event);
+      logEvent(log, event);
+      feed.append(event);
+    },
+    async close(farewell) {
+      closing = true;
+      cancelBeat();
+      if (farewell === "finished") hub.close("finished", "The run is over.");
+      else hub.close("stopping", "The coordinator stops.", RESTART_WINDOW);
+      // What says goodbye is on its way; who does not read it is not waited for.
+      await app.close();
+      pump.close();
+      metrics.dispose();
+    },
+  };
+}
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** How the machine itself reaches what listens on `host`. */
+function reachableName(host: string): string {
+  if (host === "0.0.0.0" || host === "") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return isIP(host) === 6 ? `[${host}]` : host;
+}
+
+/** The addresses of this machine, without those of its loopback interface. */
+export function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).filter(({ internal }) => !internal).map(({ address }) => address.toLowerCase()),
+  );
+}
+
+function listenError(error: unknown, { host, port }: NetworkOptions): unknown {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const options = { cause: error };
+  if (code === "EADDRINUSE") return new MurmurError("address-in-use", `Port ${port} of ${host} is in use.`, options);
+  if (code === "EACCES" || code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
+    return new MurmurError("address-unavailable", `${host}:${port} cannot be listened on (${code}).`, options);
+  }
+  return error;
+}
