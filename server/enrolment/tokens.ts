@@ -17,8 +17,8 @@ export interface TokenTerms {
 export type TokenView = Omit<TokenRecord, "secretSha256">;
 
 /**
- * The tokens of a run, in memory and in its store. Only hashes of their secrets are kept: a token's text is told once,
- * when it is made.
+ * The tokens of a run, in memory and in its store. Only hashes of their texts are kept: a text is told once, when the
+ * token is made.
  */
 export interface TokenBook {
   create(terms: TokenTerms): { readonly id: string; readonly token: string };
@@ -43,7 +43,7 @@ export interface TokenBook {
 
 /** An adopted text is stored as a bare SHA-256, so it must not be guessable. */
 const SHORTEST_CHOSEN_TOKEN = 20;
-const TOKEN = /^murmur_([eo])_([0-9a-f]{8})_([A-Za-z0-9_-]{43})$/;
+const TOKEN = /^murmur_[eo]_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/;
 const SCOPE_LETTERS = { enrol: "e", operate: "o" } as const satisfies Record<TokenScope, string>;
 
 export function createTokenBook({
@@ -59,11 +59,10 @@ export function createTokenBook({
   const now = (): number => Math.floor(clock.now());
   const hash = (text: string): Uint8Array => provider.sha256(new TextEncoder().encode(text));
 
-  /** The id is public and finds the token; the secret is compared. A chosen text is all secret: its id is derived. */
+  /** The id is public, and finds the token whose hash is compared. A chosen text has none: it is derived. */
   function partsOf(text: string): { readonly id: string; readonly secretSha256: Uint8Array } {
-    const [, , id, secret] = TOKEN.exec(text) ?? [];
-    if (id !== undefined && secret !== undefined) return { id, secretSha256: hash(secret) };
-    return { id: toHex(hash(`murmuration-token-id/1 ${text}`).subarray(0, 4)), secretSha256: hash(text) };
+    const id = TOKEN.exec(text)?.[1] ?? toHex(hash(`murmuration-token-id/1 ${text}`).subarray(0, 4));
+    return { id, secretSha256: hash(text) };
   }
 
   function keep(token: TokenRecord): void {
@@ -87,8 +86,9 @@ export function createTokenBook({
     create(terms) {
       const id = unusedId();
       const secret = Buffer.from(provider.random.bytes(32)).toString("base64url");
-      keep(fresh(id, hash(secret), terms));
-      return { id, token: `murmur_${SCOPE_LETTERS[terms.scope]}_${id}_${secret}` };
+      const token = `murmur_${SCOPE_LETTERS[terms.scope]}_${id}_${secret}`;
+      keep(fresh(id, hash(token), terms));
+      return { id, token };
     },
     adopt(text, terms) {
       if (text.length < SHORTEST_CHOSEN_TOKEN) {

@@ -33,7 +33,7 @@ export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE tokens (
      id TEXT PRIMARY KEY,
      scope TEXT NOT NULL CHECK (scope IN ('enrol', 'operate')),
-     -- Of the token's secret part; the secret itself is written nowhere.
+     -- Of the token's whole text, which is written nowhere.
      secret_sha256 BLOB NOT NULL CHECK (length(secret_sha256) = 32),
      uses_left INTEGER NOT NULL CHECK (uses_left BETWEEN 0 AND uses),
      uses INTEGER NOT NULL,
