@@ -332,7 +332,7 @@ export function createDevice(options: DeviceOptions): Device {
 /** The round's number within its task: the low 53 bits of its id. */
 export function roundNumber(roundId: Uint8Array): number {
   const view = new DataView(roundId.buffer, roundId.byteOffset, roundId.byteLength);
-  return Number(view.getBigUint64(8));
+  return Number(BigInt.asUintN(53, view.getBigUint64(8)));
 }
 
 function seedFromSystem(provider: CryptoProvider): string {

@@ -1,7 +1,7 @@
 import type { CryptoProvider } from "../crypto/provider.ts";
 import { createWriter, type Reader } from "./encoding.ts";
 import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
-import { readBody } from "./read-body.ts";
+import { readBody, readSeed } from "./read-body.ts";
 import { REFUSALS, type Refusal } from "./reasons.ts";
 
 /**
@@ -151,7 +151,7 @@ export function decodeWelcome(body: Uint8Array): Welcome {
     const device = reader.text();
     if (!reader.boolean()) return { device };
     const simulation: DealtSimulation = {
-      seed: reader.f64(),
+      seed: readSeed(reader),
       dataset: reader.text(),
       partition: reader.text(),
       devices: reader.u32(),

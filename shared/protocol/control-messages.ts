@@ -2,7 +2,7 @@ import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secag
 import { CHUNK_BYTES } from "./chunks.ts";
 import { createWriter } from "./encoding.ts";
 import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
-import { readBody } from "./read-body.ts";
+import { readBody, readSeed } from "./read-body.ts";
 import { ABORT_CODES, type AbortCode } from "./reasons.ts";
 
 /**
@@ -82,7 +82,7 @@ export function decodeConfiguration(body: Uint8Array): Configuration {
     const training = { epochs: reader.u32(), batchSize: reader.u32(), learningRate: reader.f64() };
     if (training.epochs === 0 || training.batchSize === 0) throw new FrameError("a task without a step of training");
     const deadlines = { configure: reader.u32(), train: reader.u32(), exchange: reader.u32() };
-    const simulationSeed = reader.boolean() ? reader.f64() : undefined;
+    const simulationSeed = reader.boolean() ? readSeed(reader) : undefined;
     return {
       agreement,
       model,

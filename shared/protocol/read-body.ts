@@ -16,3 +16,14 @@ export function readBody<T>(body: Uint8Array, read: (reader: Reader) => T): T {
     throw new FrameError(error.message);
   }
 }
+
+/**
+ * A seed, which travels as a double: the name of a stream of randomness takes whole numbers only, and only those that
+ * are exact.
+ * @throws {FrameError}
+ */
+export function readSeed(reader: Reader): number {
+  const seed = reader.f64();
+  if (!Number.isSafeInteger(seed)) throw new FrameError("a seed that is not a whole number");
+  return seed;
+}

@@ -60,6 +60,19 @@ function deviceIn(phase: "receiving" | "training" | "trained" | "exchanging", ch
 }
 
 describe("a round that goes well", () => {
+  it("may have any number that 16 bytes hold", () => {
+    const inputOf = (roundId: Uint8Array) => {
+      let seen: Int32Array | undefined;
+      const device = testDevice({ observeInput: (_round, input) => (seen = input) });
+      const { configure, model } = offer({ agreement: { roundId } });
+      expect(types(deliver(device, [configure, ...model]))).toEqual([FRAME_TYPES.accept]);
+      device.trained(NOW, trainingResult());
+      return seen;
+    };
+    expect(inputOf(new Uint8Array(16).fill(0xff))).toBeInstanceOf(Int32Array);
+    expect(inputOf(Uint8Array.of(...new Uint8Array(8), 0x80, ...new Uint8Array(7)))).toBeInstanceOf(Int32Array);
+  });
+
   it("takes a device from the model to training, upload and DONE, and it is idle again", () => {
     const journal = memoryJournal();
     const { configure, model, begin, binding } = offer();

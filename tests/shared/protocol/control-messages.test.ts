@@ -57,6 +57,8 @@ describe("CONFIGURE", () => {
     { parameters: 2 ** 28 + 1 },
     { training: { epochs: 0, batchSize: 1, learningRate: 1 } },
     { training: { epochs: 1, batchSize: 0, learningRate: 1 } },
+    { simulationSeed: 0.5 },
+    { simulationSeed: 2 ** 53 },
   ])("of %j is refused", (changes) => {
     const frame = encodeConfiguration(binding, { ...configuration, ...changes });
     expect(() => decodeConfiguration(bodyOf(frame))).toThrow(FrameError);
