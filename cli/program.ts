@@ -13,6 +13,7 @@ import { list } from "./commands/list.ts";
 import { rm } from "./commands/rm.ts";
 import { run } from "./commands/run.ts";
 import { secagg } from "./commands/secagg.ts";
+import { serve } from "./commands/serve.ts";
 import { show } from "./commands/show.ts";
 import { verify } from "./commands/verify.ts";
 import type { Edge } from "./edge.ts";
@@ -22,7 +23,7 @@ import { colours } from "./views/colours.ts";
 
 /** Every command, by the group that the help lists it under. One line adds one. */
 const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
-  "Runs:": [init, run, list, show, compare, verify, rm],
+  "Runs:": [init, run, serve, list, show, compare, verify, rm],
   "Devices:": [join, device],
   "Configuration and keys:": [config, authority, secagg],
   "Help:": [explain, doctor],

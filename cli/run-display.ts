@@ -8,6 +8,8 @@ import { advance, type RunProgress } from "./views/run-progress.ts";
 /** What a person, or a pipe, sees of a run while it goes on. */
 export interface RunDisplay {
   show(event: RunEvent): void;
+  /** A line that stays, above what is redrawn. */
+  print(text: string): void;
   stopping(stop: ViewOptions["stop"]): void;
   /** Gives the terminal back. Can be called twice. */
   end(): void;
@@ -37,7 +39,7 @@ export function createRunDisplay(invocation: Invocation, before: RunProgress): R
   };
 }
 
-const SILENT: RunDisplay = { show() {}, stopping() {}, end() {} };
+const SILENT: RunDisplay = { show() {}, print() {}, stopping() {}, end() {} };
 
 /** A screen that events are printed on is no place for a view that redraws itself. */
 function usesLiveView({ edge, flags }: Invocation): boolean {
@@ -53,6 +55,7 @@ function lineDisplay({ flags, note, paint }: Invocation, before: RunProgress): R
       const line = logLine(event, { paint: paint.stderr, verbose: flags.verbose, rounds });
       if (line !== undefined) note(line);
     },
+    print: note,
     stopping(stop) {
       if (stop === "after-round") note("stopping after this round; once more abandons it now");
       if (stop === "now") note("abandoning this round: no update of it is opened");
@@ -73,16 +76,19 @@ function liveDisplay({ edge, paint }: Invocation, before: RunProgress): RunDispl
     screen.draw(liveView(progress, { now, columns: Math.max(20, edge.stderr.columns), paint: paint.stderr, stop }));
   };
   const cancel = edge.every(REDRAW_MILLISECONDS, draw);
+  const print = (text: string) => {
+    screen.clear();
+    edge.stderr.write(`${text}\n`);
+    drawnAt = Number.NEGATIVE_INFINITY;
+    draw();
+  };
   return {
     show(event) {
       progress = advance(progress, event);
-      if (event.type === "log" && event.p.level !== "info") {
-        screen.clear();
-        edge.stderr.write(`${event.p.text}\n`);
-        drawnAt = Number.NEGATIVE_INFINITY;
-      }
+      if (event.type === "log" && event.p.level !== "info") print(event.p.text);
       draw();
     },
+    print,
     stopping(request) {
       stop = request;
       drawnAt = Number.NEGATIVE_INFINITY;

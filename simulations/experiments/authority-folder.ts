@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromHex, toHex } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider, Ed25519Key } from "../../shared/crypto/provider.ts";
@@ -29,6 +29,33 @@ export function createAuthority(folder: string, provider: Provider): Ed25519Key 
   chmodSync(keyFile, 0o600);
   writeFileSync(join(folder, AUTHORITY_PUBLIC_FILE), `${toHex(key.publicKey)}\n`, { flag: "wx" });
   return key;
+}
+
+/** Whether the authority's private key is in the folder, or beside the file. */
+export function holdsPrivateKey(place: string): boolean {
+  return existsSync(join(publicKeyFile(place), "..", AUTHORITY_KEY_FILE));
+}
+
+/**
+ * The authority's public key, 32 bytes, from its folder or from the file that holds it.
+ * @throws {MurmurError} authority-missing
+ */
+export function loadAuthorityKey(place: string): Uint8Array {
+  const file = publicKeyFile(place);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new MurmurError("authority-missing", `${file} cannot be read.`, { cause });
+  }
+  if (!/^[0-9a-f]{64}$/i.test(text)) {
+    throw new MurmurError("authority-missing", `${file} does not hold a public key of 64 hexadecimal digits.`);
+  }
+  return fromHex(text);
+}
+
+function publicKeyFile(place: string): string {
+  return statSync(place, { throwIfNoEntry: false })?.isFile() === true ? place : join(place, AUTHORITY_PUBLIC_FILE);
 }
 
 /** @throws {MurmurError} authority-missing when the folder holds none, or what it holds is not a key. */

@@ -132,7 +132,9 @@ const serve = z.strictObject({
     .exactOptional()
     .meta({ description: "least time from one round's beginning to the next; devices come back for it" }),
   heartbeat: duration.prefault("30s").meta({ description: "how often a connection shows that it is alive" }),
-  stall: duration.prefault("10s").meta({ description: "a device that reads nothing of what it is sent for so long is closed" }),
+  stall: duration
+    .prefault("10s")
+    .meta({ description: "a device that reads nothing of what it is sent for so long is closed" }),
   connections: count.default(12_000).meta({ description: "devices connected at once, at most" }),
   rateLimit: z
     .strictObject({

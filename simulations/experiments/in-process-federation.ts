@@ -135,6 +135,7 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
   }
 
   return {
+    transport: "in-process",
     experiment,
     ready: async () => "ready",
     play: (number, parameters, observer) => replay(number, parameters, observer, undefined),

@@ -34,6 +34,8 @@ export interface FederateContext extends Pick<RunOptions, "config" | "provider" 
   readonly taskId: Uint8Array;
   readonly store: RunStore;
   clock(): number;
+  /** Something that whoever runs it should know: it becomes an event of the run. */
+  warn(text: string): void;
 }
 
 /** What a run's parts share while it runs. */

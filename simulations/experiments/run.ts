@@ -24,10 +24,22 @@ export async function runExperiment(options: RunOptions): Promise<RunResult> {
   const { config, folder, runId, provider, clock } = options;
   const store = openRunStore(folder, { mode: options.resume ? "resume" : "create" });
   let federation: Federation | undefined;
+  // What is worth saying before the run has begun is said once it has.
+  const early: string[] = [];
+  let warn = (text: string): void => void early.push(text);
   try {
     const meta = options.resume ? resumedMeta(store, config) : undefined;
     const taskId = meta === undefined ? provider.random.bytes(16) : fromHex(String(meta.stamp.taskId));
-    federation = await options.federate({ config, provider, folder, runId, taskId, store, clock });
+    federation = await options.federate({
+      config,
+      provider,
+      folder,
+      runId,
+      taskId,
+      store,
+      clock,
+      warn: (text) => warn(text),
+    });
     const { onEvent } = federation;
     const recorder = createEventRecorder(store, runId, clock, (event) => {
       options.onEvent(event);
@@ -36,6 +48,8 @@ export async function runExperiment(options: RunOptions): Promise<RunResult> {
     const run: RunContext = { options, store, federation, recorder };
     if (meta === undefined) startRun(run);
     else resumeRun(run, meta);
+    warn = (text) => recorder.emit("log", { level: "warn", text });
+    early.forEach(warn);
     return await playRounds(run);
   } finally {
     await federation?.dispose();

@@ -9,7 +9,8 @@ import { createStopSwitch } from "../../shared/time/stop-signal.ts";
 import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
 import { modelHash } from "./fingerprints.ts";
-import { createInProcessFederation, type InProcessFederation } from "./in-process-federation.ts";
+import { createInProcessFederation, type InProcessFederation, type RoundCourse } from "./in-process-federation.ts";
+import { recordedCourses } from "./recorded-courses.ts";
 import { authorityOf } from "./run-authority.ts";
 
 /** What running it again showed. */
@@ -75,6 +76,8 @@ interface Recorded {
   readonly records: readonly RoundRecord[];
   readonly checkpoint: Checkpoint;
   readonly uploads: readonly FleetUpload[];
+  /** How each round went, where that does not all come from the seed. */
+  readonly courses: ReadonlyMap<number, RoundCourse>;
 }
 
 function readRecorded(folder: string): Recorded {
@@ -92,6 +95,7 @@ function readRecorded(folder: string): Recorded {
       records: reader.rounds(),
       checkpoint,
       uploads: readFleetJournal(join(folder, FLEET_JOURNAL_FILE)),
+      courses: meta.stamp.transport === "sockets" ? recordedCourses(reader.events()) : new Map(),
     };
   } finally {
     reader.close();
@@ -121,14 +125,15 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
       recorded.uploads.filter(({ roundId }) => roundNumber(roundId) === round).forEach(federation.recall);
       continue;
     }
-    const { outcome } = await federation.play(round, state.parameters, {
+    const observer = {
       onSelected: () => {},
       onFacts: () => {},
       onTrainingError: () => {},
       breathe: options.breathe,
       stop: createStopSwitch(),
       startsAt: options.clock(),
-    });
+    };
+    const { outcome } = await federation.replay(round, state.parameters, observer, recorded.courses.get(round));
     if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
     if (modelHash(state.parameters) !== hashes.get(round)) {
       return { rounds, firstDifference: round, hash: modelHash(state.parameters) };

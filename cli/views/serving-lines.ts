@@ -1,0 +1,46 @@
+import { ownAddresses } from "../../server/coordinator.ts";
+import type { ServeFile } from "../../simulations/experiments/serve-file.ts";
+import type { Colours } from "./colours.ts";
+
+/** Where a coordinator listens, how devices join, and what else can be reached. */
+export function servingLines(
+  { url, joinToken }: ServeFile,
+  { host, secure }: { readonly host: string; readonly secure: boolean },
+  paint: Colours,
+): string[] {
+  const lines = [
+    `${paint.bold("coordinator")}  ${url}`,
+    `${paint.dim("join here")}    murmur join ${url} --devices 30`,
+  ];
+  if (isLoopbackHost(host)) return lines;
+  const { protocol, port } = new URL(url);
+  const addresses = WILDCARDS.has(host) ? ownAddresses().filter((address) => !address.startsWith("fe80:")) : [host];
+  for (const address of addresses) {
+    const name = address.includes(":") ? `[${address}]` : address;
+    lines.push(
+      `${paint.dim("elsewhere")}    murmur join '${protocol}//${name}:${port || (secure ? 443 : 80)}/#${joinToken}'`,
+    );
+  }
+  lines.push(
+    paint.warning(
+      `open: whoever reaches ${host} reaches the devices' endpoint (enrolled devices only), enrolment (with a`,
+    ),
+    paint.warning(
+      "join token), models by their hash, and status, events and metrics, which anyone may read and nobody change.",
+    ),
+  );
+  if (!secure) {
+    lines.push(
+      paint.warning(
+        "Without --tls-cert anyone on the way can read and change what passes; updates stay masked all the same.",
+      ),
+    );
+  }
+  return lines;
+}
+
+const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}
