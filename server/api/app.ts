@@ -1,5 +1,6 @@
 import { serializerCompiler, validatorCompiler } from "@fastify/type-provider-zod";
 import { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, fastify, LogController } from "fastify";
+import { MurmurError } from "../../shared/protocol/errors.ts";
 import { enrolmentRoutes } from "./enrolment.ts";
 import { answerError, answerNotFound } from "./errors.ts";
 import { createEventReaders } from "./event-readers.ts";
@@ -54,11 +55,15 @@ export function createApp(services: Services, options: AppOptions): FastifyInsta
   const { rateLimits, proxies = [], tls, upgrades = [], logger, patience = DEFAULT_PATIENCE } = options;
   if (tls !== undefined) requireUsableTls(tls);
   const app: FastifyInstance = fastify({
+    // With a server of its own, this only tells Fastify what to call the addresses.
+    ...(tls === undefined ? {} : { https: {} }),
     serverFactory: (handler) => createHttpServer(handler, patience, tls),
     bodyLimit: BODY_LIMIT,
     trustProxy: proxies.length === 0 ? false : [...proxies],
     // A download that is cut off is resumed; a coordinator that cannot end is not.
     forceCloseConnections: true,
+    // Its own answer has another shape than all other errors.
+    return503OnClosing: false,
     logController: new LogController({ disableRequestLogging: true }),
     ...(logger === undefined ? {} : { loggerInstance: discreetLogger(logger) }),
     frameworkErrors: (error, request, reply: FastifyReply) => void reply.send(answerError(error, request, reply)),
@@ -67,13 +72,18 @@ export function createApp(services: Services, options: AppOptions): FastifyInsta
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
   logRequests(app);
+  let closing = false;
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(HEADERS);
+    if (closing) throw new MurmurError("coordinator-busy", "The coordinator stops.");
     requireOwnOrigin(request.headers, services.names);
   });
 
   const readers = createEventReaders({ ...services, ...options.events });
-  app.addHook("preClose", async () => readers.close());
+  app.addHook("preClose", async () => {
+    closing = true;
+    readers.close();
+  });
 
   limitRequests(app, rateLimits);
   describeRoutes(app, services.version);

@@ -58,8 +58,8 @@ export function eventRoutes(readers: EventReaders): FastifyPluginAsyncZod {
 }
 
 /** Bytes that wait in a connection before no more are written, and below which more are. */
-const FULL = 1 << 18;
-const DRAINED = 1 << 16;
+const FULL = 1 << 16;
+const DRAINED = 1 << 14;
 /** Milliseconds for the peer to close, too. */
 const GOODBYE = 1000;
 

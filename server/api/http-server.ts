@@ -38,7 +38,10 @@ export function createHttpServer(handler: RequestListener, patience: Patience, t
     maxHeaderSize: MOST_HEADER_BYTES,
     noDelay: true,
   };
-  const server = tls === undefined ? createServer(options, handler) : createTlsServer({ ...options, ...tls }, handler);
+  const server =
+    tls === undefined
+      ? createServer(options, handler)
+      : createTlsServer({ ...options, ...tls, handshakeTimeout: patience.head }, handler);
   server.setTimeout(patience.idle);
   server.on("clientError", refuseGarbage);
   return server;

@@ -36,7 +36,7 @@ export function newKeys(count: number): Ed25519Key[] {
 export function requestOf(
   key: Ed25519Key,
   token: string,
-  { audience = AUDIENCE, certificate = new Uint8Array(0) } = {},
+  { audience = AUDIENCE, certificate = new Uint8Array(0) }: { audience?: string; certificate?: Uint8Array } = {},
 ): EnrolmentRequest {
   const message = enrolMessage(cryptoProvider, token, { audience, idPk: key.publicKey });
   return { idPk: key.publicKey, certificate, signature: key.sign(message) };
