@@ -53,6 +53,7 @@ const HEADERS = {
  */
 export function createApp(services: Services, options: AppOptions): FastifyInstance {
   const { rateLimits, proxies = [], tls, upgrades = [], logger, patience = DEFAULT_PATIENCE } = options;
+  const { feed, clock, metrics } = services;
   if (tls !== undefined) requireUsableTls(tls);
   const app: FastifyInstance = fastify({
     // With a server of its own, this only tells Fastify what to call the addresses.
@@ -79,7 +80,7 @@ export function createApp(services: Services, options: AppOptions): FastifyInsta
     requireOwnOrigin(request.headers, services.names);
   });
 
-  const readers = createEventReaders({ ...services, ...options.events });
+  const readers = createEventReaders({ feed, clock, metrics, ...options.events });
   app.addHook("preClose", async () => {
     closing = true;
     readers.close();
@@ -100,7 +101,7 @@ export function createApp(services: Services, options: AppOptions): FastifyInsta
     acceptUpgrades(app, {
       names: services.names,
       proxies,
-      handlers: [eventStream(readers, services.clock), ...upgrades],
+      handlers: [eventStream(readers, clock), ...upgrades],
       limit: limitConnections(app, rateLimits),
     });
   });

@@ -48,6 +48,11 @@ export function statusOf(name: ErrorName): number {
   return STATUS[name] ?? 500;
 }
 
+/** Whether the operator must hear of it: not what a peer did, but what went wrong here. */
+export function isFault(name: ErrorName): boolean {
+  return statusOf(name) === 500 || LOCAL_ERRORS.has(name);
+}
+
 /** What may be told of an error. */
 export function errorBody(error: MurmurError): ErrorBody {
   const { name } = error;
@@ -95,7 +100,7 @@ function problemsOf(error: { readonly validation: readonly { instancePath?: stri
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): ErrorBody {
   const known = asMurmurError(error);
   const status = statusOf(known.name);
-  if (status >= 500) request.log.error({ err: known.cause ?? known }, "a request failed");
+  if (isFault(known.name)) request.log.error({ err: known.cause ?? known }, "a request failed");
   reply.code(status);
   if (status === 401) reply.header("www-authenticate", "Bearer");
   // A body that was not read must not be taken for the next request.

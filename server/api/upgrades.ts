@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import proxyAddr from "@fastify/proxy-addr";
 import type { FastifyInstance } from "fastify";
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import { asMurmurError, errorBody, statusOf } from "./errors.ts";
+import { asMurmurError, errorBody, isFault, statusOf } from "./errors.ts";
 import { logPath } from "./logging.ts";
 import { type OwnNames, requireOwnOrigin } from "./own-names.ts";
 import type { ConnectionLimit } from "./rate-limits.ts";
@@ -68,7 +68,7 @@ export function acceptUpgrades(app: FastifyInstance, { names, proxies, handlers,
   ): void {
     const status = statusOf(error.name);
     const line = { path: logPath(request.url), status, address, reason: error.name };
-    if (status >= 500) app.log.error({ ...line, err: error.cause ?? error }, "a connection failed");
+    if (isFault(error.name)) app.log.error({ ...line, err: error.cause ?? error }, "a connection failed");
     else app.log.info(line, "connection refused");
     refuseUpgrade(socket, error, headers);
   }
