@@ -27,12 +27,14 @@ export interface GatherOptions {
   isHopeless(): boolean;
   /** Calls back when the presence may have changed. */
   onChange(listener: () => void): () => void;
-  /** Told of each new count. */
+  /** Told of new counts, as often as a person can follow. */
   onPresence(presence: Presence): void;
 }
 
 /** `all`, `enough`: the round can begin. */
 export type Gathered = "all" | "enough" | "stopped" | "hopeless";
+
+const PRESENCE_MS = 1_000;
 
 /** Waits until a round can begin. It has no deadline of its own: a task waits for its devices until it is stopped. */
 export function gatherDevices(options: GatherOptions): Promise<Gathered> {
@@ -42,6 +44,8 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
   return new Promise((resolve) => {
     let cancelTimer: (() => void) | undefined;
     let cancelLook: (() => void) | undefined;
+    let cancelTelling: (() => void) | undefined;
+    let told: { readonly presence: Presence; readonly at: number } | undefined;
     const unsubscribe = [options.onChange(lookSoon), stop.onChange(look)];
 
     /** Devices come in crowds: one look a turn of the event loop is enough. */
@@ -56,23 +60,44 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       cancelTimer = undefined;
       const outcome = outcomeAt(clock.now());
       if (outcome === undefined) return;
+      cancelTelling?.();
       for (const end of unsubscribe) end();
       resolve(outcome);
+    }
+
+    /** The first count at once; then the latest, once a second at most. */
+    function tell(): void {
+      cancelTelling?.();
+      cancelTelling = undefined;
+      const now = clock.now();
+      const presence = options.presence();
+      if (told !== undefined && isSame(told.presence, presence)) return;
+      const due = told === undefined ? now : told.at + PRESENCE_MS;
+      if (due > now) {
+        cancelTelling = clock.after(due - now, tell);
+        return;
+      }
+      told = { presence, at: now };
+      options.onPresence(presence);
     }
 
     /** Undefined while the wait goes on; a timer is set then where one can help. */
     function outcomeAt(now: number): Gathered | undefined {
       if (stop.request !== "none") return "stopped";
       if (options.isHopeless()) return "hopeless";
-      const presence = options.presence();
-      options.onPresence(presence);
-      const verdict = gathering.verdict(now, presence.waiting, presence.expected);
+      const { waiting, expected } = options.presence();
+      const verdict = gathering.verdict(now, waiting, expected);
       const due = Math.max(options.notBefore ?? now, verdict === "wait" ? (gathering.deadline ?? now) : now);
       if (verdict !== "wait" && due <= now) return verdict;
+      tell();
       if (due > now) cancelTimer = clock.after(due - now, look);
       return undefined;
     }
 
     look();
   });
+}
+
+function isSame(a: Presence, b: Presence): boolean {
+  return a.connected === b.connected && a.waiting === b.waiting && a.expected === b.expected && a.need === b.need;
 }

@@ -29,6 +29,8 @@ export function runSummary(run: StoredRun, { paint, cwd, columns, rounds }: Summ
   const figures = runFigures(run);
   const config = runConfigSchema.safeParse(run.meta.config).data;
   const folder = shownPath(cwd, run.folder);
+  const onSockets = run.meta.stamp.transport === "sockets";
+  const command = onSockets ? "serve" : "run";
   return [
     [
       `run ${paint.bold(figures.run)}`,
@@ -39,11 +41,11 @@ export function runSummary(run: StoredRun, { paint, cwd, columns, rounds }: Summ
     ...roundTable(rounds === "all" ? run.rounds : spread(run.rounds, 8), paint, columns),
     "",
     ...outcome(run, figures, config?.secagg.mode === "masked", paint).flatMap((line) => filled(line, columns, 11)),
-    ...(config === undefined ? [] : ["", ...whatTheCoordinatorLearnt(config, figures, paint, columns)]),
+    ...(config === undefined ? [] : ["", ...whatTheCoordinatorLearnt(config, figures, paint, columns, onSockets)]),
     "",
     `record     ${folder}`,
-    `reproduce  murmur run ${folder}/config.lock.yaml`,
-    ...(run.status === "interrupted" ? [`resume     murmur run --resume ${basename(run.folder)}`] : []),
+    `reproduce  murmur ${command} ${folder}/config.lock.yaml`,
+    ...(run.status === "interrupted" ? [`resume     murmur ${command} --resume ${basename(run.folder)}`] : []),
     `verify     murmur verify ${basename(run.folder)}`,
   ];
 }
@@ -126,12 +128,16 @@ function thresholdsOf({ meta }: StoredRun): readonly ThresholdResult[] {
   return Array.isArray(thresholds) ? (thresholds as ThresholdResult[]) : [];
 }
 
+const IN_ONE_PROCESS =
+  " One process played every device here, so it kept nobody's data from itself: it shows the protocol at work.";
+
 /** What can be said, at which level, and what cannot (`secure-aggregation.md` section 1). */
 export function whatTheCoordinatorLearnt(
   config: RunConfig,
   figures: Pick<RunFigures, "committed" | "survivors">,
   paint: Colours,
   columns: number,
+  onSockets = false,
 ): string[] {
   const words = (text: string, colour: (line: string) => string = (line) => line) => filled(text, columns).map(colour);
   if (config.secagg.mode === "plaintext") {
@@ -153,7 +159,7 @@ export function whatTheCoordinatorLearnt(
       `The coordinator learnt ${sums} of ${range(figures.survivors)} updates, and who took part; no single update. ${level}`,
     ),
     ...words(
-      "Not protected: what the sums and the model themselves reveal, and whether the updates were honest. One process played every device here, so it kept nobody's data from itself: it shows the protocol at work.",
+      `Not protected: what the sums and the model themselves reveal, and whether the updates were honest.${onSockets ? "" : IN_ONE_PROCESS}`,
       paint.dim,
     ),
   ];

@@ -3,7 +3,7 @@ import { MurmurError } from "../../shared/protocol/errors.ts";
 import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
 import type { Connection, DeviceHub } from "../connections/device-hub.ts";
 import type { DeviceSocket } from "../connections/device-socket.ts";
-import type { UpgradeHandler } from "./upgrades.ts";
+import { refuseUpgrade, type UpgradeHandler } from "./upgrades.ts";
 
 export interface DeviceEndpointOptions {
   readonly hub: DeviceHub;
@@ -26,7 +26,14 @@ export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEnd
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: largestFrame,
+    closeTimeout: GOODBYE_MS,
     handleProtocols: () => subprotocol(FRAME_VERSION),
+  });
+  server.on("wsClientError", (error, socket) => {
+    refuseUpgrade(
+      socket,
+      new MurmurError("request-invalid", `This is not the opening of a WebSocket: ${error.message}.`),
+    );
   });
   return {
     path: DEVICE_PATH,
@@ -42,6 +49,9 @@ export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEnd
     },
   };
 }
+
+/** Milliseconds that a peer has to close its side. */
+const GOODBYE_MS = 2_000;
 
 /** The version of the protocol, as a WebSocket names it. */
 export function subprotocol(version: number): string {

@@ -44,22 +44,13 @@ export async function playRound(
   return commitRound(run, { round, log, played, state, committed });
 }
 
-/** While devices are waited for, how many are there: when it changes, and not more often than a person can follow. */
-function presenceLog({ recorder, options: { clock } }: RunContext): ReadyWatch["onPresence"] {
-  let last = "";
-  let shownAt = Number.NEGATIVE_INFINITY;
+/** While devices are waited for, how many are there. */
+function presenceLog({ recorder }: RunContext): ReadyWatch["onPresence"] {
   return (presence) => {
-    const text = JSON.stringify(presence);
-    const now = clock();
-    if (text === last || Math.abs(now - shownAt) < PRESENCE_MILLISECONDS) return;
-    last = text;
-    shownAt = now;
     recorder.emit("fleet.presence", presence);
     recorder.flush();
   };
 }
-
-const PRESENCE_MILLISECONDS = 1000;
 
 interface SummedRound {
   readonly round: number;
