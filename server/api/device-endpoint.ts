@@ -1,4 +1,4 @@
-import { type WebSocket, WebSocketServer } from "ws";
+import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
 import type { Connection, DeviceHub } from "../connections/device-hub.ts";
@@ -21,14 +21,16 @@ export const DEVICE_PATH = "/v1/device";
  * needs. What the frames say is the hub's business.
  */
 export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEndpointOptions): UpgradeHandler {
-  const server = new WebSocketServer({
+  // The types do not know of the time that a peer has to close its side.
+  const options: ServerOptions & { readonly closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: largestFrame,
     closeTimeout: GOODBYE_MS,
     handleProtocols: () => subprotocol(FRAME_VERSION),
-  });
+  };
+  const server = new WebSocketServer(options);
   server.on("wsClientError", (error, socket) => {
     refuseUpgrade(
       socket,
