@@ -98,9 +98,9 @@ class BrokenOff extends Error {
 
 /** One request for what is missing. @returns how much is there afterwards: all of it. */
 async function downloadRest(options: HttpOptions, hash: string, model: Uint8Array, received: number): Promise<number> {
-  const resuming = { range: `bytes=${received}-`, "if-range": `"${hash}"` };
-  // Compressed, neither length nor range would be the model's.
-  const headers = { "accept-encoding": "identity", ...(received === 0 ? {} : resuming) };
+  // Compressed, neither length nor range would be the model's; of a range, fetch says so itself.
+  const headers =
+    received === 0 ? { "accept-encoding": "identity" } : { range: `bytes=${received}-`, "if-range": `"${hash}"` };
   let at = received;
   try {
     await withAnswer(options, `/v1/models/${hash}`, { headers }, async (response, alive) => {
@@ -151,7 +151,7 @@ function tooLong(total: number): UnavailableError {
 async function withAnswer(
   { origin, software, clock }: HttpOptions,
   path: string,
-  init: RequestInit & { readonly headers: Record<string, string> },
+  init: RequestInit & { readonly headers: Readonly<Record<string, string>> },
   read: (response: Response, alive: () => void) => Promise<void>,
 ): Promise<void> {
   const stalled = new AbortController();
