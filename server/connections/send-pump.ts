@@ -86,7 +86,7 @@ export function createSendPump({ clock, defer, patience, onStalled, inFlight = I
     cancelCheck ??= clock.after(SLOW_MS, () => {
       cancelCheck = undefined;
       const now = clock.now();
-      for (const entry of sending) check(entry, now);
+      for (const entry of [...sending]) if (sending.has(entry)) check(entry, now);
       if (sending.size > 0) watch();
     });
   }
@@ -102,7 +102,8 @@ export function createSendPump({ clock, defer, patience, onStalled, inFlight = I
       freePlace();
     }
     if (now - entry.leftSince < patience) return;
-    sending.delete(entry);
+    // All that is on its way to this peer ends with it.
+    for (const other of [...sending]) if (other.socket === entry.socket) finish(other);
     onStalled(entry.socket);
   }
 

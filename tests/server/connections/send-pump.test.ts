@@ -74,7 +74,7 @@ describe("the pump", () => {
     const { pump, clock, stalled, settle } = pumpOf();
     const stuck = Object.assign(fakeSocket(), { reads: false });
     const trickling = Object.assign(fakeSocket(), { reads: false });
-    pump.push(stuck, frame(1000));
+    for (let i = 0; i < 4; i++) pump.push(stuck, frame(1000));
     pump.push(trickling, frame(1000));
     settle();
     for (let second = 0; second < 60; second++) {
