@@ -42,7 +42,7 @@ class Checks:
         self.equal(what, bool(holds), True)
 
 
-# Section 9: the secrets of a recorded device.
+# Section 10: the secrets of a recorded device.
 
 
 class Draws:
