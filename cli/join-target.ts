@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MurmurError } from "../shared/protocol/errors.ts";
+import { readServeFile, SERVE_FILE } from "../simulations/experiments/serve-file.ts";
 
 /** A coordinator as its address names it. */
 export interface JoinTarget {
@@ -11,9 +12,6 @@ export interface JoinTarget {
   /** The address's `#token`. */
   readonly token?: string;
 }
-
-/** Written by `murmur serve` into its run's folder, readable by its owner only. */
-export const SERVE_FILE = "serve.json";
 
 /** @throws {MurmurError} usage; the message never repeats the token. */
 export function parseTarget(address: string): JoinTarget {
@@ -65,34 +63,21 @@ interface LocalCoordinator {
   readonly file: string;
   readonly url: URL;
   readonly joinToken: string;
+  readonly writtenAt: number;
 }
 
 /** What the runs' folders tell of coordinators, the latest first. One that cannot be read is not there. */
 function localCoordinators(runs: string): LocalCoordinator[] {
-  let names: string[];
-  try {
-    names = readdirSync(runs);
-  } catch {
-    return [];
-  }
+  const names = existsSync(runs) ? readdirSync(runs) : [];
   return names
     .flatMap((name) => {
+      const served = readServeFile(join(runs, name));
+      if (served === undefined || !URL.canParse(served.url)) return [];
       const file = join(runs, name, SERVE_FILE);
-      const coordinator = readCoordinator(file);
-      return coordinator === undefined ? [] : [coordinator];
+      const writtenAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      return [{ file, url: new URL(served.url), joinToken: served.joinToken, writtenAt }];
     })
     .sort((a, b) => b.writtenAt - a.writtenAt);
-}
-
-function readCoordinator(file: string): (LocalCoordinator & { readonly writtenAt: number }) | undefined {
-  try {
-    const writtenAt = statSync(file).mtimeMs;
-    const { url, joinToken } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
-    if (typeof url !== "string" || typeof joinToken !== "string") return undefined;
-    return { file, url: new URL(url), joinToken, writtenAt };
-  } catch {
-    return undefined;
-  }
 }
 
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);

@@ -122,16 +122,24 @@ async function carryOut(invocation: Invocation, plan: JoinPlan): Promise<void> {
   const { startJoinedDevices } = await import("../joined-devices.ts");
   const { createJoinDisplay } = await import("../views/join-lines.ts");
   const { machineTime } = await import("../machine-time.ts");
+  const { shownPath } = await import("../run-folders.ts");
   const folder = openDeviceFolder(plan.folder, plan.devices, cryptoProvider);
   const display = createJoinDisplay(invocation, plan.devices);
+  invocation.note(`${plan.devices} devices of ${shownPath(edge.cwd, plan.folder)} for ${plan.target.origin.origin}`);
+  let stop: () => void = () => undefined;
   try {
     const fleet = startJoinedDevices(plan, {
       devices: folder.devices,
       provider: cryptoProvider,
       time: machineTime,
       breathe: () => edge.breathe(),
-      report: display.show,
+      report(device, progress) {
+        display.show(device, progress);
+        // Whoever listened is gone, as in `murmur join --format ndjson | head`.
+        if (edge.stdout.closed) stop();
+      },
     });
+    stop = fleet.stop;
     let signal: Signal | undefined;
     let restore: () => void = () => undefined;
     const signalled = new Promise<void>((resolve) => {
@@ -159,6 +167,7 @@ async function carryOut(invocation: Invocation, plan: JoinPlan): Promise<void> {
 /** @throws {MurmurError} the first refusal, when every device was refused. */
 function conclude(invocation: Invocation, result: JoinedFleetResult | undefined, signal: Signal | undefined): void {
   if (signal !== undefined) invocation.endWith(signal === "SIGTERM" ? 143 : 130);
+  else if (invocation.edge.stdout.closed) invocation.endWith(141);
   if (result === undefined) {
     invocation.note("a device did not leave in time, and was cut off");
     return;

@@ -63,10 +63,11 @@ export function createJoinDisplay(invocation: Invocation, devices: number): Join
       note(`round ${number}  ${[...outcomes].map(([outcome, times]) => `${times} ${outcome}`).join(", ")}`);
     }
     rounds.clear();
-    const some = connected.size < devices && away !== undefined ? `; ${awayText(away)}` : "";
-    const line = connectedText();
-    if (line !== shown) note(line + some);
+    const elsewhere = connected.size < devices ? away : undefined;
+    const line = `${connectedText()}${elsewhere === undefined ? "" : `; ${elsewhere.reason}`}`;
+    if (line === shown) return;
     shown = line;
+    note(elsewhere === undefined ? line : `${connectedText()}; ${awayText(elsewhere)}`);
   }
 
   function note(text: string): void {

@@ -47,7 +47,7 @@ export function createDealtData(): DealtData {
 function deal(simulation: DealtSimulation): Promise<{ dataset: Dataset; partition: Partition }> {
   const { seed, dataset: name, partition: specification, devices } = simulation;
   const spec = parsePartition(specification);
-  if (spec === undefined || !isDatasetName(name) || !Number.isSafeInteger(seed)) {
+  if (spec === undefined || !isDatasetName(name)) {
     throw refused(`This program knows no ${JSON.stringify(name)} dealt as ${JSON.stringify(specification)}.`);
   }
   const data = loadDataset(name, seed).then((dataset) => ({

@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { HttpOptions } from "../../../client/transport/http.ts";
 import type { WebSocketOptions } from "../../../client/transport/websocket.ts";
 import { cryptoProvider } from "../../../shared/crypto/node-provider.ts";
-import { steadyClock } from "../../../shared/time/steady-clock.ts";
+import { steadyClock, type TimeSources } from "../../../shared/time/steady-clock.ts";
 
 export interface FakeServerScript {
   readonly http?: RequestListener;
@@ -34,15 +34,17 @@ export async function fakeServer(script: FakeServerScript): Promise<{ readonly o
   return { origin: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), server };
 }
 
-/** The real clock, for transports over real sockets. */
-export const realClock = steadyClock({
+export const realTime: TimeSources = {
   wall: () => Date.now(),
   monotonic: () => performance.now(),
   after(milliseconds, callback) {
     const timer = setTimeout(callback, milliseconds);
     return () => clearTimeout(timer);
   },
-});
+};
+
+/** The real clock, for transports over real sockets. */
+export const realClock = steadyClock(realTime);
 
 export function transportOptions(origin: URL): HttpOptions & WebSocketOptions {
   return { origin, software: "test/1", clock: realClock, provider: cryptoProvider };

@@ -7,6 +7,7 @@ import {
   type PartitionSpec,
   partitionExamples,
 } from "../../../simulations/datasets/partitions/index.ts";
+import { parsePartition, partitionSpecification } from "../../../simulations/datasets/partitions/specification.ts";
 
 const spec: fc.Arbitrary<PartitionSpec> = fc.oneof(
   fc.constant({ kind: "iid" as const }),
@@ -131,4 +132,28 @@ describe("the gamma sampler", () => {
     for (let i = 0; i < 100; i++) expect(Number.isFinite(drawLogGamma(1e-4, random))).toBe(true);
     expect(() => drawLogGamma(0, random)).toThrow(RangeError);
   });
+});
+
+describe("a partition's specification", () => {
+  it("is read back as it was written", () => {
+    fc.assert(
+      fc.property(spec, (how) => {
+        expect(parsePartition(partitionSpecification(how))).toEqual(how);
+      }),
+    );
+    expect(partitionSpecification({ kind: "dirichlet", alpha: 0.5 })).toBe("dirichlet:0.5");
+  });
+
+  it.each([
+    "",
+    "iid:1",
+    "shards",
+    "shards:0",
+    "shards:1.5",
+    "shards:2:3",
+    "shards: 2",
+    "dirichlet:-1",
+    "dirichlet:Infinity",
+    "other:1",
+  ])("is none: %j", (text) => expect(parsePartition(text)).toBeUndefined());
 });
