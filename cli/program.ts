@@ -15,6 +15,8 @@ import { run } from "./commands/run.ts";
 import { secagg } from "./commands/secagg.ts";
 import { serve } from "./commands/serve.ts";
 import { show } from "./commands/show.ts";
+import { stop } from "./commands/stop.ts";
+import { token } from "./commands/token.ts";
 import { verify } from "./commands/verify.ts";
 import type { Edge } from "./edge.ts";
 import { addGlobalFlags, beginInvocation, requestedFormat } from "./invocation.ts";
@@ -25,6 +27,7 @@ import { colours } from "./views/colours.ts";
 const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
   "Runs:": [init, run, serve, list, show, compare, verify, rm],
   "Devices:": [join, device],
+  "A running coordinator:": [token, stop],
   "Configuration and keys:": [config, authority, secagg],
   "Help:": [explain, doctor],
 };

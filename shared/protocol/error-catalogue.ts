@@ -158,6 +158,11 @@ export const ERROR_CATALOGUE = {
     hint: "Check the address and that `murmur serve` runs there; `curl ADDRESS/healthz` should answer.",
     exitCode: 4,
   },
+  "not-serving": {
+    what: "No coordinator on this machine serves the run that was named, or any run of the folder.",
+    hint: "`murmur serve` starts one; name another folder of runs with --out, a coordinator elsewhere with --url.",
+    exitCode: 4,
+  },
   "protocol-version": {
     what: "The device and the coordinator speak different versions of the protocol.",
     hint: "Bring the older side, which the message names, to the version of the other.",

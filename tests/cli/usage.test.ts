@@ -23,6 +23,12 @@ describe("a command line that is not understood", () => {
     ["authority", ["certify", "keys"]],
     ["list", ["--format", "yaml"]],
     ["config", []],
+    ["token", []],
+    ["token", ["revoke"]],
+    ["token", ["create", "enrol"]],
+    ["device", ["revoke"]],
+    ["stop", ["7f3a"]],
+    ["stop", ["--later"]],
   ])("exits 2 for %s %j", async (command, args) => {
     expect((await murmur([command, ...args])).exitCode).toBe(2);
   });
@@ -53,6 +59,11 @@ describe("help and version", () => {
         "compare",
         "verify",
         "rm",
+        "serve",
+        "join",
+        "device",
+        "token",
+        "stop",
         "config",
         "authority",
         "secagg",
