@@ -3,7 +3,10 @@ import {
   ABORT_CODES,
   type AbandonReason,
   type AbortCode,
+  type ConnectionEnd,
   type DropReason,
+  REFUSALS,
+  type Refusal,
   type Stage,
 } from "../shared/protocol/reasons.ts";
 import { GLOSSARY, SYNONYMS } from "./glossary.ts";
@@ -11,7 +14,16 @@ import { GLOSSARY, SYNONYMS } from "./glossary.ts";
 /** One entry of `murmur explain`. */
 export interface Explanation {
   readonly term: string;
-  readonly kind: "word" | "stage" | "error" | "exit code" | "drop reason" | "abandon reason" | "abort code";
+  readonly kind:
+    | "word"
+    | "stage"
+    | "error"
+    | "exit code"
+    | "drop reason"
+    | "abandon reason"
+    | "abort code"
+    | "refusal"
+    | "connection end";
   readonly text: string;
   readonly hint?: string;
   /** Other names that find it. */
@@ -44,6 +56,13 @@ export function explanations(): Explanation[] {
       text: `${text} Number ${ABORT_CODES[term as AbortCode]} in an ABORT frame.`,
       also: [`abort-${ABORT_CODES[term as AbortCode]}`],
     })),
+    ...Object.entries(REFUSAL_TEXTS).map(([term, text]) => ({
+      term,
+      kind: "refusal" as const,
+      text: `${text} Number ${REFUSALS[term as Refusal]} in a REFUSED frame.`,
+      also: [`refusal-${REFUSALS[term as Refusal]}`],
+    })),
+    ...entries("connection end", CONNECTION_END_TEXTS),
   ];
 }
 
@@ -133,3 +152,24 @@ const ABORT_TEXTS = {
   stopped: "The device was told to stop.",
   "model-unavailable": "The device could not fetch the model.",
 } satisfies Record<AbortCode, string>;
+
+const REFUSAL_TEXTS = {
+  "not-enrolled": "The device's key is not enrolled. It enrols with its join token, if it has one, and comes back.",
+  revoked: "The operator revoked the device's key: it is never let in again.",
+  uncertified: "At active-server, the device has no certificate of the authority, or one that has expired.",
+  "bad-signature": "The signature is not over this connection's challenge: a replay, or another device's.",
+  "wrong-audience": "The device dialled a name that is not the coordinator's, so its signature may have been relayed.",
+  replaced: "The device authenticated again, on another connection: it runs in two places, or came back after a break.",
+  "fleet-full": "Every place in the simulated fleet is taken.",
+  malformed: "The device sent a frame that does not parse, or that has no place on the connection.",
+  oversize: "The device sent a frame that is longer than any of the task.",
+  "too-slow": "The device did not authenticate, read or answer in time.",
+  stopping: "The coordinator stops. The device comes back at a moment that it is told.",
+  finished: "The run is over: there is nothing to come back for.",
+  busy: "The coordinator has as many connections as it serves at once.",
+} satisfies Record<Refusal, string>;
+
+const CONNECTION_END_TEXTS = {
+  left: "The device closed the connection, or it broke.",
+  paced: "The device was told when to come back, and closed the connection until then.",
+} satisfies Record<Exclude<ConnectionEnd, Refusal>, string>;

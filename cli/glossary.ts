@@ -35,6 +35,11 @@ export const GLOSSARY: Readonly<Record<string, string>> = {
   "active-server":
     "Protection from a coordinator that deviates at will; devices pin an enrolment authority that is not the coordinator.",
   quantising: "Turning real numbers into whole ones, so that sums are exact.",
+  enrolment: "Putting a device's public key on the coordinator's list; only devices on it are let in.",
+  "join token": "A secret that enrols so many devices until it expires. Whoever has it can enrol one.",
+  "operator token": "A secret that lets its holder make tokens, revoke devices and stop the run.",
+  "pace steering": "Telling idle devices when to come back, so that they neither crowd nor are missing.",
+  heartbeat: "A small message at regular times, so that each side notices when the other has gone.",
   "reproducibility stamp": "What is written beside a run so that it can be run again: versions, seed, hashes.",
 };
 
@@ -55,4 +60,10 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   quantisation: "quantising",
   stamp: "reproducibility stamp",
   overselection: "over-selection",
+  enroll: "enrolment",
+  enrollment: "enrolment",
+  token: "join token",
+  operator: "operator token",
+  pace: "pace steering",
+  ping: "heartbeat",
 };

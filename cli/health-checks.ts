@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { toHex } from "../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import type { Edge } from "./edge.ts";
-import { bytesText } from "./views/figures.ts";
+import { bytesText, countText } from "./views/figures.ts";
 
 /** One thing that was looked at. */
 export interface HealthCheck {
@@ -37,6 +38,9 @@ export async function examine(edge: Edge, runsFolder: string): Promise<HealthChe
     await check("sqlite", true, "Reinstall with `npm ci` on a platform that libsql supports.", sqliteWorks),
     await check("runs folder", true, "Choose a folder that you may write with --out.", () => writable(runs)),
     await check("disk", true, "Free some space, or choose another disk with --out.", () => spaceAt(runs)),
+    await check("port 8080", false, "Choose another: `murmur serve --port`.", () => portIsFree(8080)),
+    await check("open files", false, "Raise it: `ulimit -n`, or LimitNOFILE of the service.", openFiles),
+    await check("addresses", false, undefined, addresses),
   ];
 }
 
@@ -157,6 +161,46 @@ function spaceAt(folder: string): Finding {
   const { bavail, bsize } = statfsSync(nearestFolder(folder));
   const free = bavail * bsize;
   return { ok: free >= ENOUGH_SPACE, detail: `${bytesText(free)} free` };
+}
+
+/** Whether `murmur serve` could listen there, as it does unless it is told otherwise. */
+export function portIsFree(port: number): Promise<Finding> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
+      resolve({ ok: false, detail: code === "EADDRINUSE" ? "another program listens there" : message });
+    });
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => {
+      server.close(() => resolve({ ok: true, detail: "free on 127.0.0.1" }));
+    });
+  });
+}
+
+const ENOUGH_FILES = 4096;
+
+async function openFiles(): Promise<Finding> {
+  const { runConfigSchema } = await import("../simulations/experiments/config.ts");
+  const { userLimits } = process.report.getReport() as ResourceLimits;
+  return filesSuffice(userLimits?.open_files.soft, runConfigSchema.parse({}).serve.connections);
+}
+
+/** As Node has raised it: to all that it may have. Windows has no such limit. */
+interface ResourceLimits {
+  readonly userLimits?: { readonly open_files: { readonly soft: number | "unlimited" } };
+}
+
+/** A coordinator has a file open for each device that is connected. @param limit on files open at once */
+export function filesSuffice(limit: number | "unlimited" | undefined, connections: number): Finding {
+  if (typeof limit !== "number") return { ok: true, detail: "no limit" };
+  const most = `serve.connections is ${countText(connections)}`;
+  return { ok: limit >= ENOUGH_FILES, detail: `${countText(limit)} at once; a device takes one, ${most}` };
+}
+
+/** What devices elsewhere can dial. */
+async function addresses(): Promise<Finding> {
+  const { ownAddresses } = await import("../server/coordinator.ts");
+  const list = ownAddresses().filter((address) => !address.startsWith("fe80:"));
+  return { ok: true, detail: list.length === 0 ? "this machine's own only: 127.0.0.1" : list.join(", ") };
 }
 
 function nearestFolder(folder: string): string {

@@ -1,7 +1,9 @@
+import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { GLOSSARY, SYNONYMS } from "../../cli/glossary.ts";
+import { filesSuffice, portIsFree } from "../../cli/health-checks.ts";
 import { ERROR_CATALOGUE } from "../../shared/protocol/error-catalogue.ts";
-import { ABANDON_REASONS, ABORT_CODES, DROP_REASONS, STAGES } from "../../shared/protocol/reasons.ts";
+import { ABANDON_REASONS, ABORT_CODES, DROP_REASONS, REFUSALS, STAGES } from "../../shared/protocol/reasons.ts";
 import { murmur } from "./memory-edge.ts";
 
 describe("explain", () => {
@@ -10,6 +12,9 @@ describe("explain", () => {
     ...DROP_REASONS,
     ...ABANDON_REASONS,
     ...Object.keys(ABORT_CODES),
+    ...Object.keys(REFUSALS),
+    "left",
+    "paced",
     ...STAGES,
     ...Object.keys(GLOSSARY),
     ...Object.keys(SYNONYMS),
@@ -35,7 +40,8 @@ describe("explain", () => {
     const { stdout } = await murmur(["explain", "bad-signature"]);
     expect(stdout).toContain("(drop reason)");
     expect(stdout).toContain("(abort code)");
-    expect(JSON.parse((await murmur(["explain", "bad-signature", "--format", "json"])).stdout)).toHaveLength(2);
+    expect(stdout).toContain("(refusal)");
+    expect(JSON.parse((await murmur(["explain", "bad-signature", "--format", "json"])).stdout)).toHaveLength(3);
   });
 
   it("suggests what was probably meant", async () => {
@@ -56,9 +62,35 @@ describe("doctor", () => {
     const { ok, checks } = JSON.parse(stdout);
     expect(ok).toBe(true);
     expect(checks.map(({ name }: { name: string }) => name)).toEqual(
-      expect.arrayContaining(["node", "cryptography", "engine onnx", "mnist", "sqlite", "runs folder", "disk"]),
+      expect.arrayContaining([
+        "node",
+        "cryptography",
+        "engine onnx",
+        "mnist",
+        "sqlite",
+        "runs folder",
+        "disk",
+        "open files",
+      ]),
     );
-    expect((await murmur(["doctor"])).stdout).toContain("✓ cryptography");
+    const text = (await murmur(["doctor"])).stdout;
+    expect(text).toContain("✓ cryptography");
+    expect(text).toMatch(/^✓ addresses +\S/m);
+  });
+
+  it("tells whether a coordinator could listen, and for how many devices there are files", async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    expect(await portIsFree(port)).toMatchObject({ ok: false, detail: expect.stringContaining("another program") });
+    await new Promise((resolve) => server.close(resolve));
+    expect(await portIsFree(port)).toMatchObject({ ok: true });
+    expect(await portIsFree(port)).toMatchObject({ ok: true });
+
+    expect(filesSuffice(4095, 12_000)).toMatchObject({ ok: false, detail: expect.stringContaining("4,095 at once") });
+    expect(filesSuffice(4096, 12_000).ok).toBe(true);
+    expect(filesSuffice("unlimited", 12_000).ok).toBe(true);
+    expect(filesSuffice(undefined, 12_000).ok).toBe(true);
   });
 
   it("exits 4, with a remedy, when something needed is missing", async () => {
