@@ -34,7 +34,11 @@ const deviceView = z.object({
 });
 const devicePage = z.object({ devices: z.array(deviceView), next: z.string().nullable() });
 
-export type TokenScope = z.infer<typeof scope>;
+/** @property expires seconds until it expires */
+export type TokenTerms = { readonly expires: number } & (
+  | { readonly scope: "enrol"; readonly count: number }
+  | { readonly scope: "operate" }
+);
 export type NewToken = z.infer<typeof newToken>;
 export type TokenView = z.infer<typeof tokenView>;
 export type DeviceView = z.infer<typeof deviceView>;
@@ -57,8 +61,7 @@ export interface OperatorTarget {
 export interface Operator {
   /** Which coordinator, for results. */
   readonly about: { readonly run?: string; readonly url: string };
-  /** @param seconds until it expires */
-  createToken(terms: { scope: TokenScope; count: number; expires: number }): Promise<NewToken>;
+  createToken(terms: TokenTerms): Promise<NewToken>;
   /** The latest first. */
   tokens(): Promise<TokenView[]>;
   revokeToken(id: string): Promise<void>;
@@ -150,7 +153,9 @@ function requireServing(folder: string): ServeFile {
     serving === undefined
       ? `Run ${run} is not being served.`
       : `The coordinator of run ${run} is gone: there is no process ${serving.pid}.`;
-  throw new MurmurError("not-serving", message, { hint: `\`murmur serve --resume ${run}\` goes on with it.` });
+  throw new MurmurError("not-serving", message, {
+    hint: `\`murmur serve --resume ${run}\` goes on with a run that was stopped.`,
+  });
 }
 
 function isAlive(pid: number): boolean {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { CommandDefinition } from "../command.ts";
 import { countFlag } from "../number-flags.ts";
-import type { TokenScope } from "../operator-client.ts";
+import type { TokenTerms } from "../operator-client.ts";
 
 /** `murmur token create|list|revoke`: who may enrol devices, and who else operates. */
 export const token: CommandDefinition = (parent, act) => {
@@ -16,40 +16,26 @@ export const token: CommandDefinition = (parent, act) => {
     .action(
       act(async (invocation, _args, options) => {
         const { isLoopback, openOperator } = await import("../operator-client.ts");
-        const { minuteText } = await import("../views/operator-tables.ts");
-        const { countText } = await import("../views/figures.ts");
+        const { devicesText, joinAddress, newTokenLines } = await import("../views/new-token-lines.ts");
+        const { formatDuration } = await import("../../simulations/experiments/config-values.ts");
         const terms = await termsOf(options);
         const operator = openOperator(invocation, options);
         const { url } = operator.about;
         if (invocation.flags.dryRun) {
+          const what = terms.scope === "enrol" ? `enrols ${devicesText(terms.count)}` : "operates";
           return invocation.result(
             { ok: true, dryRun: true, ...operator.about, ...terms },
-            () => `would make a token of ${url}: ${terms.scope}, ${countText(terms.count)} devices, ${terms.expires}s`,
+            () => `would make a token of ${url} that ${what}, good for ${formatDuration(terms.expires * 1000)}`,
           );
         }
-        const { id, token: text, expiresAt } = await operator.createToken(terms);
-        const join = terms.scope === "enrol" ? `${url}/#${text}` : undefined;
-        invocation.result(
-          {
-            ok: true,
-            ...operator.about,
-            id,
-            ...terms,
-            token: text,
-            expiresAt,
-            ...(join === undefined ? {} : { join }),
-          },
-          (paint) =>
-            [
-              `${paint.dim("token")}      ${text}`,
-              join === undefined
-                ? `${paint.dim("use it")}     in MURMUR_OPERATOR_TOKEN, with --url ${url}`
-                : `${paint.dim("join here")}  murmur join '${join}'`,
-              `${paint.dim("good")}       until ${minuteText(expiresAt)} UTC${terms.scope === "enrol" ? `, for ${countText(terms.count)} ${terms.count === 1 ? "device" : "devices"}` : ""}; \`murmur token revoke ${id}\` ends it`,
-            ].join("\n"),
+        const made = await operator.createToken(terms);
+        const join = terms.scope === "enrol" ? { join: joinAddress(url, made.token) } : {};
+        invocation.result({ ok: true, ...operator.about, ...terms, ...made, ...join }, (paint) =>
+          newTokenLines(made, terms, url, paint).join("\n"),
         );
-        if (join !== undefined && isLoopback(new URL(url).hostname)) {
-          invocation.note(`for devices elsewhere, write the name that they dial in place of ${new URL(url).hostname}`);
+        const { hostname } = new URL(url);
+        if (terms.scope === "enrol" && isLoopback(hostname)) {
+          invocation.note(`for devices elsewhere, write the name that they dial in place of ${hostname}`);
         }
       }),
     );
@@ -97,18 +83,8 @@ export const token: CommandDefinition = (parent, act) => {
 const MOST_ENROLLED = 1_000_000;
 const LONGEST_DAYS = 366;
 
-async function termsOf(
-  options: Record<string, unknown>,
-): Promise<{ scope: TokenScope; count: number; expires: number }> {
+async function termsOf(options: Record<string, unknown>): Promise<TokenTerms> {
   const { parseDuration } = await import("../../simulations/experiments/config-values.ts");
-  const scope = String(options.scope ?? "enrol");
-  if (scope !== "enrol" && scope !== "operate") {
-    throw new MurmurError("usage", `--scope must be enrol or operate; got "${scope}".`);
-  }
-  if (scope === "operate" && options.count !== undefined) {
-    throw new MurmurError("usage", "--count is for tokens that enrol: one that operates is not used up.");
-  }
-  const count = countFlag("--count", options.count === undefined ? undefined : String(options.count), 1, MOST_ENROLLED);
   const text = String(options.expires ?? "1h");
   const expires = Math.round((parseDuration(text) ?? 0) / 1000);
   if (expires < 1 || expires > LONGEST_DAYS * 86_400) {
@@ -117,7 +93,12 @@ async function termsOf(
       `--expires wants a duration from 1s to ${LONGEST_DAYS}d, such as 1h; got "${text}".`,
     );
   }
-  return { scope, count, expires };
+  const scope = String(options.scope ?? "enrol");
+  const count = options.count === undefined ? undefined : String(options.count);
+  if (scope === "enrol") return { scope, count: countFlag("--count", count, 1, MOST_ENROLLED), expires };
+  if (scope !== "operate") throw new MurmurError("usage", `--scope must be enrol or operate; got "${scope}".`);
+  if (count === undefined) return { scope, expires };
+  throw new MurmurError("usage", "--count is for tokens that enrol: one that operates is not used up.");
 }
 
 /** The flags that say which coordinator an operator's command is for. */

@@ -77,6 +77,16 @@ describe("token create", () => {
     expect(made.expiresAt).toBe(new Date(clock.time + 5_400_000).toISOString());
   });
 
+  it("makes none with --dry-run, and says what it would be", async () => {
+    const { run, registry } = await served();
+    const before = registry.tokens().length;
+    const enrols = await run(["token", "create", "--count", "2", "--dry-run"]);
+    expect(enrols.stdout).toContain("that enrols 2 devices, good for 1h");
+    const operates = await run(["token", "create", "--scope", "operate", "--expires", "600s", "--dry-run"]);
+    expect(operates.stdout).toContain("that operates, good for 10min");
+    expect(registry.tokens()).toHaveLength(before);
+  });
+
   it("makes one that operates from elsewhere", async () => {
     const { data, coordinator, url } = await served();
     const { token, join: address } = await data("token", "create", "--scope", "operate");
@@ -282,6 +292,14 @@ describe("which coordinator", () => {
     const env = { MURMUR_OPERATOR_TOKEN: operator.token };
     expect((await run(["stop", "--url", `${url}/`], { env })).exitCode).toBe(0);
     expect(coordinator.calls).toHaveLength(2);
+  });
+
+  it("is warned of when others on the way could read the token", async () => {
+    const env = { MURMUR_OPERATOR_TOKEN: "x" };
+    const warned = async (url: string) => (await murmur(["stop", "--url", url, "--dry-run"], { env })).stderr;
+    expect(await warned("http://fl.example.org:8080")).toContain("is not https");
+    expect(await warned("https://fl.example.org")).toBe("");
+    expect(await warned("http://127.0.0.1:8080")).toBe("");
   });
 
   it.each([
