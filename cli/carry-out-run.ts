@@ -23,7 +23,7 @@ export async function carryOutRun(invocation: Invocation, plan: RunPlan, kind: R
   const { edge } = invocation;
   const { createRunDisplay } = await import("./run-display.ts");
   const { takeStamp } = await import("./stamp.ts");
-  const { shownPath } = await import("./run-folders.ts");
+  const { discardUnborn, shownPath } = await import("./run-folders.ts");
   const { runExperiment } = await import("../simulations/experiments/run.ts");
   const display = createRunDisplay(invocation, plan.before);
   const { createStopSwitch } = await import("../shared/time/stop-signal.ts");
@@ -54,6 +54,9 @@ export async function carryOutRun(invocation: Invocation, plan: RunPlan, kind: R
         if (edge.stdout.closed) stop.ask("now");
       },
     });
+  } catch (error) {
+    if (!plan.resume) discardUnborn(plan.folder);
+    throw error;
   } finally {
     restore();
     display.end();
@@ -72,8 +75,11 @@ export async function carryOutRun(invocation: Invocation, plan: RunPlan, kind: R
 }
 
 function exitCodeOf(result: RunResult, signal: Signal | undefined, readerGone: boolean): number {
-  if (result.status === "interrupted")
-    return signal === "SIGTERM" ? 143 : signal === undefined && readerGone ? 141 : 130;
+  if (result.status === "interrupted") {
+    // Without either, the operator asked for it over the network.
+    if (signal === undefined) return readerGone ? 141 : 0;
+    return signal === "SIGTERM" ? 143 : 130;
+  }
   if (result.status !== "done") return 5;
   return result.thresholds.every(({ ok }) => ok) ? (result.ok ? 0 : 6) : 99;
 }

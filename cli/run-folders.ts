@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { lockRun } from "../server/store/lock.ts";
 import { DATABASE_FILE, openRunReader } from "../server/store/run-reader.ts";
@@ -85,6 +85,15 @@ export function readRun(folder: string): StoredRun {
   } finally {
     reader.close();
   }
+}
+
+/** Deletes the folder of a run that failed before it began: there is nothing in it that anyone could want. */
+export function discardUnborn(folder: string): void {
+  if (!isRunFolder(folder)) return;
+  const reader = openRunReader(folder);
+  const unborn = reader.meta() === undefined;
+  reader.close();
+  if (unborn) rmSync(folder, { recursive: true, force: true });
 }
 
 /** Whether a process, this one or another, is running it. */

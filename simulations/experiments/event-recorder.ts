@@ -41,7 +41,11 @@ export function createEventRecorder(
       pending.push(event);
       onEvent(event);
     },
-    flush: () => store.appendEvents(take()),
+    flush() {
+      // What cannot be stored now is still to be stored.
+      store.appendEvents(pending);
+      pending = [];
+    },
     take,
   };
 }

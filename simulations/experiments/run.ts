@@ -98,13 +98,22 @@ async function playRounds(run: RunContext): Promise<RunResult> {
       state = next;
     }
   } catch (error) {
-    // Whatever ended it, no round is left open: its number is spent.
-    store.closeInterrupted();
     const diverged = error instanceof MurmurError && error.name === "non-finite-update";
-    endRun(run, state.parameters, diverged ? "diverged" : "failed");
+    closeFailed(run, state, diverged ? "diverged" : "failed");
     throw error;
   }
   return endRun(run, state.parameters, status);
+}
+
+/** Whatever ended it, no round is left open: its number is spent. */
+function closeFailed(run: RunContext, state: AlgorithmState, status: "diverged" | "failed"): void {
+  try {
+    run.store.closeInterrupted();
+    endRun(run, state.parameters, status);
+  } catch (error) {
+    // A store that failed fails again, and the first error says more. The run is found interrupted, and can be resumed.
+    if (!(error instanceof Error)) throw error;
+  }
 }
 
 function currentState({ store, federation: { experiment } }: RunContext): AlgorithmState {

@@ -158,7 +158,9 @@ function servedFederation({ folder }: FederateContext, experiment: Experiment, c
     },
     onEvent(event: RunEvent) {
       coordinator.onEvent(event);
-      if (event.type === "run.done") farewell = event.p.status === "interrupted" ? "stopping" : "finished";
+      // What failed or was stopped can go on; its devices look for it again.
+      if (event.type === "run.done" && (event.p.status === "done" || event.p.status === "diverged"))
+        farewell = "finished";
     },
     async dispose() {
       revokeOperator(folder, coordinator.registry);
