@@ -57,17 +57,21 @@ export function createJoinDisplay(invocation: Invocation, devices: number): Join
   }
 
   function flush(): void {
+    tell();
+    const elsewhere = connected.size < devices ? away : undefined;
+    const line = `${connectedText()}${elsewhere === undefined ? "" : `; ${elsewhere.reason}`}`;
+    if (line === shown) return;
+    shown = line;
+    note(elsewhere === undefined ? line : `${connectedText()}; ${awayText(elsewhere)}`);
+  }
+
+  function tell(): void {
     for (const [message, times] of troubles) note(`${countText(times)} times: ${message}`);
     troubles.clear();
     for (const [number, outcomes] of rounds) {
       note(`round ${number}  ${[...outcomes].map(([outcome, times]) => `${times} ${outcome}`).join(", ")}`);
     }
     rounds.clear();
-    const elsewhere = connected.size < devices ? away : undefined;
-    const line = `${connectedText()}${elsewhere === undefined ? "" : `; ${elsewhere.reason}`}`;
-    if (line === shown) return;
-    shown = line;
-    note(elsewhere === undefined ? line : `${connectedText()}; ${awayText(elsewhere)}`);
   }
 
   function note(text: string): void {
@@ -86,7 +90,7 @@ export function createJoinDisplay(invocation: Invocation, devices: number): Join
     },
     end() {
       cancel();
-      flush();
+      tell();
     },
   };
 }

@@ -68,6 +68,9 @@ export interface JoinedFleetResult {
 /** Signature checks that are remembered: some rounds' rosters and confirmations of a large cohort. */
 const REMEMBERED_CHECKS = 16_384;
 
+/** Milliseconds between the first device that hears that the run is over and the last that is told. */
+const HEARSAY = 1_000;
+
 export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
   const { members, time, report } = options;
   const provider = rememberVerifications(options.provider, REMEMBERED_CHECKS);
@@ -79,6 +82,7 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
   const enrol = options.enrol === undefined ? {} : { enrol: shareEnrolment(options.enrol) };
   const rounds = new Set<number>();
   let uploads = 0;
+  let cancelStop: (() => void) | undefined;
 
   function trainerOf(model: string): Promise<Trainer> {
     const known = trainers.get(model);
@@ -146,8 +150,8 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
     });
     const ended = agent.ended.then((outcome) => {
       report(name, { kind: "ended", outcome });
-      // The run is over for all of them; the coordinator may be gone before the others hear of it.
-      if (outcome.kind === "finished") stop();
+      // The run is over for all of them. Those that are connected hear it too; to the others nobody may say it any more.
+      if (outcome.kind === "finished") cancelStop ??= time.after(HEARSAY, stop);
       return { device: name, outcome };
     });
     return { stop: agent.stop, ended };
@@ -170,6 +174,7 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
         ),
       };
     } finally {
+      cancelStop?.();
       stop();
       // An engine is not taken away from a training that is under way.
       await queue.idle();

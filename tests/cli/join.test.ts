@@ -11,7 +11,7 @@ import { murmur, temporaryFolder } from "./memory-edge.ts";
 
 const URL_TEXT = "http://127.0.0.1:8080";
 const TOKEN = "murmur_e_0011aabb_secret";
-const FLOORS = ["--min-cohort", "3", "--min-honest", "2", "--engine", "tfjs"];
+const FLOORS = ["--min-cohort", "3", "--min-honest", "2"];
 
 function serving(runs: string, run: string, url: string, joinToken: string, age = 0): void {
   const folder = join(runs, run);

@@ -19,13 +19,14 @@ const CONFIG = runConfigSchema.parse({
   seed: 5,
   task: { dataset: "blobs", model: "softmax" },
   fleet: { devices: PLAYED_DEVICES, dropout: 0 },
-  round: { cohort: PLAYED_DEVICES, overSelection: 1, minCohort: 3, deadline: "20s", exchangeDeadline: "1s" },
+  round: { cohort: PLAYED_DEVICES, overSelection: 1, minCohort: 3, deadline: "20s", exchangeDeadline: "3s" },
   secagg: { minHonest: 2 },
 });
 
 export interface PlayedCoordinator {
   readonly origin: URL;
-  readonly facts: readonly RoundFact[];
+  /** Who was lost, in which round. */
+  readonly losses: readonly (Extract<RoundFact, { kind: "lost" }> & { readonly round: number })[];
   /** Survivors of each round that ended with a sum, in order. */
   readonly survivors: readonly (readonly DeviceId[])[];
   /** How often each place was taken. */
@@ -52,7 +53,7 @@ export async function playCoordinator(play: CoordinatorPlay): Promise<PlayedCoor
     provider: cryptoProvider,
     taskId: new Uint8Array(16),
   });
-  const facts: RoundFact[] = [];
+  const losses: PlayedCoordinator["losses"][number][] = [];
   const survivors: DeviceId[][] = [];
   const welcomes = new Map<DeviceId, number>();
   const places = new Map<string, DeviceId>();
@@ -64,7 +65,7 @@ export async function playCoordinator(play: CoordinatorPlay): Promise<PlayedCoor
   let cancel: () => void = () => undefined;
 
   function take(effects: RoundEffects): void {
-    facts.push(...effects.facts);
+    for (const fact of effects.facts) if (fact.kind === "lost") losses.push({ ...fact, round: played });
     for (const { to, frame } of effects.send) lines.get(to)?.send(frame);
     if (round === undefined) return;
     cancel();
@@ -145,5 +146,5 @@ export async function playCoordinator(play: CoordinatorPlay): Promise<PlayedCoor
       });
     },
   });
-  return { origin, facts, survivors, welcomes };
+  return { origin, losses, survivors, welcomes };
 }
