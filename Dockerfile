@@ -20,13 +20,15 @@ LABEL org.opencontainers.image.title="murmuration" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim" \
       org.opencontainers.image.revision="${REVISION}"
-# The engine would report its sessions to its maker.
+# The engine would report its sessions to its maker. MURMUR_OUT: the runs of every command, also of `docker exec`.
 ENV NODE_ENV=production \
-    ORT_DISABLE_TELEMETRY=1
+    ORT_DISABLE_TELEMETRY=1 \
+    MURMUR_OUT=/var/lib/murmuration
 # A volume that is mounted for the first time takes its owner and mode from the folder that the image has there.
 RUN groupadd --gid 10001 murmur \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin murmur \
- && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/murmuration /var/lib/murmuration-devices
+ && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/murmuration /var/lib/murmuration-devices \
+ && ln --symbolic /app/dist/cli/main.js /usr/local/bin/murmur
 WORKDIR /app
 # Root's, and readable only: the process cannot change its own program.
 COPY package.json package-lock.json LICENSE ./

@@ -5,7 +5,14 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { invitedPerRound, runConfigSchema } from "../../simulations/experiments/config.ts";
 import { murmur } from "../cli/memory-edge.ts";
-import { type ComposeService, flagValue, ROOT, readComposeFile, readText } from "./deployment-files.ts";
+import {
+  type ComposeService,
+  flagValue,
+  imageEnvironment,
+  ROOT,
+  readComposeFile,
+  readText,
+} from "./deployment-files.ts";
 
 const text = readText("docker-compose.yml");
 const file = readComposeFile();
@@ -27,8 +34,9 @@ describe("docker-compose.yml: every container", () => {
   it.each(services)("%s cannot change its own program, and writes only in /tmp and its data", (_, service) => {
     expect(service.read_only).toBe(true);
     const writable = service.volumes.filter((mount) => mount.read_only !== true);
+    expect(service.command.filter((word) => /^(--out|-o)\b/.test(word))).toEqual([]);
     expect(writable.map(({ type, target }) => `${type} ${target}`)).toEqual([
-      `volume ${flagValue(service.command, service === coordinator ? "out" : "data")}`,
+      `volume ${service === coordinator ? imageEnvironment().get("MURMUR_OUT") : flagValue(service.command, "data")}`,
     ]);
     expect(service.tmpfs).toEqual([expect.stringMatching(/^\/tmp:size=\d+m,/)]);
   });

@@ -75,6 +75,13 @@ export function readDockerfile(): Instruction[][] {
   }, []);
 }
 
+/** The variables that the image's last stage sets. */
+export function imageEnvironment(): ReadonlyMap<string, string> {
+  const settings = (readDockerfile().at(-1) ?? []).filter(({ name }) => name === "ENV").map(({ rest }) => rest);
+  const pairs = settings.flatMap((rest) => rest.split(" ")).map((pair) => pair.split("="));
+  return new Map(pairs.map(([name, value]) => [name, value]));
+}
+
 /** The value of `--name=value` in a command. */
 export function flagValue(command: readonly string[], name: string): string {
   const flag = command.find((word) => word.startsWith(`--${name}=`));
