@@ -1,10 +1,15 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = packageRoot(dirname(fileURLToPath(import.meta.url)));
 const SOURCES = ["shared", "client", "server", "simulations", "cli"];
+
+/** The same from the sources and from what they are compiled into. */
+function packageRoot(folder: string): string {
+  return existsSync(join(folder, "package.json")) ? folder : packageRoot(dirname(folder));
+}
 
 /** The command as it is installed: what `npm ci` builds. Built here when it is missing or older than its sources. */
 export const BINARY = join(ROOT, "dist", "cli", "main.js");
