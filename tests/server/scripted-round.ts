@@ -1,4 +1,11 @@
-import { createRound, type Round, type RoundEffects, type RoundFact, type RoundPlan } from "../../server/round.ts";
+import {
+  type ConnectionLoss,
+  createRound,
+  type Round,
+  type RoundEffects,
+  type RoundFact,
+  type RoundPlan,
+} from "../../server/round.ts";
 import type { Dropped, SecAggEffects, ServerSecAgg } from "../../server/secagg/session.ts";
 import type { ExchangeStage } from "../../server/secagg/stage.ts";
 import {
@@ -21,6 +28,8 @@ export interface ScriptedRound {
   readonly facts: RoundFact[];
   /** What each device was sent, by type. */
   readonly sent: Map<DeviceId, FrameType[]>;
+  /** Whose upload was to be read, in the order of the turns. */
+  readonly uploads: DeviceId[];
   /** The reason that a device was released with. */
   readonly released: Map<DeviceId, string>;
   /** The devices that began the exchanges, once they have begun. */
@@ -31,7 +40,7 @@ export interface ScriptedRound {
   exchange(...devices: readonly DeviceId[]): void;
   decline(device: DeviceId, code: AbortCode): void;
   send(device: DeviceId, frame: Uint8Array): void;
-  disconnect(device: DeviceId): void;
+  disconnect(device: DeviceId, loss?: ConnectionLoss): void;
   tick(now: number): void;
   stop(): void;
 }
@@ -52,6 +61,7 @@ export function scriptedRound(options: ScriptedRoundOptions = {}): ScriptedRound
   const facts: RoundFact[] = [];
   const sent = new Map<DeviceId, FrameType[]>();
   const released = new Map<DeviceId, string>();
+  const uploads: DeviceId[] = [];
   let exchanging: ScriptedRound["exchanging"];
   const plan: RoundPlan = {
     ...BINDING,
@@ -71,6 +81,7 @@ export function scriptedRound(options: ScriptedRoundOptions = {}): ScriptedRound
 
   function take(effects: RoundEffects): void {
     facts.push(...effects.facts);
+    uploads.push(...effects.uploads);
     for (const { to, frame } of effects.send) {
       const { header: sentHeader, body } = decodeFrame(frame);
       sent.set(to, [...(sent.get(to) ?? []), sentHeader.type]);
@@ -88,6 +99,7 @@ export function scriptedRound(options: ScriptedRoundOptions = {}): ScriptedRound
     devices,
     facts,
     sent,
+    uploads,
     released,
     get exchanging() {
       return exchanging;
@@ -104,7 +116,7 @@ export function scriptedRound(options: ScriptedRoundOptions = {}): ScriptedRound
     },
     decline: (device, code) => send(device, encodeDecline(BINDING, code)),
     send,
-    disconnect: (device) => take(round.disconnected(now, device)),
+    disconnect: (device, loss) => take(round.disconnected(now, device, loss)),
     tick(at) {
       now = at;
       take(round.tick(at));
