@@ -24,8 +24,12 @@ export function ensureBuilt(): void {
 }
 
 /** The built command in a process of its own, with nothing of this one's environment that would change it. */
-export function spawnMurmur(args: readonly string[], cwd: string): ChildProcessWithoutNullStreams {
-  const env = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "" };
+export function spawnMurmur(
+  args: readonly string[],
+  cwd: string,
+  environment: Readonly<Record<string, string>> = {},
+): ChildProcessWithoutNullStreams {
+  const env = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...environment };
   return spawn(process.execPath, [BINARY, ...args], { cwd, env });
 }
 

@@ -1,5 +1,5 @@
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { WebSocket } from "ws";
 import type { EventOf, EventType, RunEvent } from "../../shared/protocol/events.ts";
@@ -18,8 +18,8 @@ export interface ServedRun {
 
 const START_MS = 60_000;
 
-/** Starts `murmur serve` in a folder and waits until it listens. */
-export async function serve(cwd: string, args: readonly string[]): Promise<ServedRun> {
+/** Starts `murmur serve` in a folder and waits until it listens. `ca`: the certificate to trust, of one that serves TLS. */
+export async function serve(cwd: string, args: readonly string[], ca?: string): Promise<ServedRun> {
   const process = spawnMurmur(["serve", ...args, "--format", "json", "-v"], cwd);
   const over = ended(process);
   let exited = false;
@@ -29,7 +29,8 @@ export async function serve(cwd: string, args: readonly string[]): Promise<Serve
   const deadline = Date.now() + START_MS;
   for (;;) {
     const found = servedFolder(cwd, process.pid);
-    if (found !== undefined) return { process, ended: over, ...found, events: await watchEvents(found.serving.url) };
+    if (found !== undefined)
+      return { process, ended: over, ...found, events: await watchEvents(found.serving.url, ca) };
     if (exited) throw new Error(`serve ended: ${(await over).stderr}`);
     if (Date.now() > deadline) throw new Error("serve does not listen");
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -50,11 +51,16 @@ function servedFolder(cwd: string, pid: number | undefined): Pick<ServedRun, "fo
 }
 
 /** Starts `murmur join` with keys of its own. */
-export function joinDevices(cwd: string, url: string, name: string, devices: number, args: readonly string[] = []) {
-  const process = spawnMurmur(
-    ["join", url, "--devices", String(devices), "--data", `devices-${name}`, "--format", "json", ...args],
-    cwd,
-  );
+export function joinDevices(
+  cwd: string,
+  url: string,
+  name: string,
+  devices: number,
+  args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+) {
+  const fixed = ["join", url, "--devices", String(devices), "--data", `devices-${name}`, "--format", "json"];
+  const process = spawnMurmur([...fixed, ...args], cwd, environment);
   return { process, ended: ended(process) };
 }
 
@@ -68,10 +74,12 @@ export interface EventWatch {
 
 const PATIENCE_MS = 60_000;
 
-async function watchEvents(url: string): Promise<EventWatch> {
+async function watchEvents(url: string, ca: string | undefined): Promise<EventWatch> {
   const all: RunEvent[] = [];
   const listeners = new Set<() => void>();
-  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/events/stream?since=0`);
+  const socket = new WebSocket(`${url.replace("http", "ws")}/v1/events/stream?since=0`, {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+  });
   socket.on("message", (data) => {
     all.push(JSON.parse(String(data)) as RunEvent);
     for (const listener of [...listeners]) listener();
