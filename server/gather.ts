@@ -14,6 +14,11 @@ export interface Presence {
   readonly need: number;
 }
 
+/** As it is told: with when the round begins at the latest, by the clock, once enough devices are there. */
+export interface ToldPresence extends Presence {
+  readonly until?: number;
+}
+
 export interface GatherOptions {
   readonly clock: Clock;
   readonly stop: StopSignal;
@@ -28,7 +33,7 @@ export interface GatherOptions {
   /** Calls back when the presence may have changed. */
   onChange(listener: () => void): () => void;
   /** Told of new counts, as often as a person can follow. */
-  onPresence(presence: Presence): void;
+  onPresence(presence: ToldPresence): void;
 }
 
 /** `all`, `enough`: the round can begin. */
@@ -45,7 +50,7 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
     let cancelTimer: (() => void) | undefined;
     let cancelLook: (() => void) | undefined;
     let cancelTelling: (() => void) | undefined;
-    let told: { readonly presence: Presence; readonly at: number } | undefined;
+    let told: { readonly presence: ToldPresence; readonly at: number } | undefined;
     const unsubscribe = [options.onChange(lookSoon), stop.onChange(look)];
 
     /** Devices come in crowds: one look a turn of the event loop is enough. */
@@ -70,7 +75,7 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       cancelTelling?.();
       cancelTelling = undefined;
       const now = clock.now();
-      const presence = options.presence();
+      const presence = presenceUntil(gathering.deadline);
       if (told !== undefined && isSame(told.presence, presence)) return;
       const due = told === undefined ? now : told.at + PRESENCE_MS;
       if (due > now) {
@@ -94,10 +99,17 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       return undefined;
     }
 
+    function presenceUntil(deadline: number | undefined): ToldPresence {
+      const presence = options.presence();
+      if (deadline === undefined) return presence;
+      return { ...presence, until: Math.max(deadline, options.notBefore ?? deadline) };
+    }
+
     look();
   });
 }
 
-function isSame(a: Presence, b: Presence): boolean {
-  return a.connected === b.connected && a.waiting === b.waiting && a.expected === b.expected && a.need === b.need;
+function isSame(a: ToldPresence, b: ToldPresence): boolean {
+  const counts = ["connected", "waiting", "expected", "need", "until"] as const;
+  return counts.every((name) => a[name] === b[name]);
 }

@@ -6,7 +6,7 @@ import type { SeededRandom } from "../shared/random/seeded-random.ts";
 import type { SteadyClock } from "../shared/time/steady-clock.ts";
 import type { StopSignal } from "../shared/time/stop-signal.ts";
 import type { DeviceHub } from "./connections/device-hub.ts";
-import { gatherDevices, type Presence } from "./gather.ts";
+import { gatherDevices, type Presence, type ToldPresence } from "./gather.ts";
 import { type LiveTraffic, playLiveRound } from "./live-round.ts";
 import type { RoundFact } from "./round.ts";
 import { createModelUploads } from "./selection/model-uploads.ts";
@@ -36,7 +36,7 @@ export interface HostedModel {
 
 export interface GatherWatch {
   readonly stop: StopSignal;
-  onPresence(presence: Presence): void;
+  onPresence(presence: ToldPresence): void;
 }
 
 export interface RoundWatch {

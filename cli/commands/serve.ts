@@ -72,7 +72,8 @@ async function serveRun(invocation: Invocation, plan: RunPlan, options: Record<s
           defer: (task) => void edge.breathe().then(task),
           stop,
           onListening(serving) {
-            const bound = { host: host ?? plan.config.serve.host, secure: tls !== undefined };
+            const { serve: network, fleet } = plan.config;
+            const bound = { host: host ?? network.host, secure: tls !== undefined, devices: fleet.devices };
             for (const line of servingLines(serving, bound, invocation.paint.stderr)) print(line);
             log.logger.info({ url: serving.url, run: plan.runId }, "listening");
           },

@@ -35,7 +35,7 @@ export function liveView(progress: RunProgress, options: ViewOptions): string[] 
     ...roundLines(progress, options),
     ...(progress.presence === undefined
       ? deviceLines(progress.current, paint, columns)
-      : [`${label("devices")}${presenceText(progress.presence)}`, ""]),
+      : [`${label("devices")}${presenceText(progress.presence, options.now)}`, ""]),
     ...accuracyLines(progress, paint, columns),
     ...trafficLines(progress, paint, columns),
     ...lossLines(progress, paint, columns),

@@ -52,7 +52,7 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
     case "log":
       return event.p.level === "info" && !verbose ? undefined : event.p.text;
     case "fleet.presence":
-      return verbose ? paint.dim(`  ${presenceText(event.p)}`) : undefined;
+      return verbose ? paint.dim(`  ${presenceText(event.p, event.t)}`) : undefined;
     case "run.done":
     case "round.started":
     case "device.state":
@@ -60,10 +60,13 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
   }
 }
 
-/** How many devices are there, and for how many the next round waits. */
-export function presenceText({ connected, waiting, expected, need }: EventPayloads["fleet.presence"]): string {
-  const short = waiting < need ? `needs ${need - waiting} more` : `waits for ${Math.max(0, expected - waiting)} more`;
-  return `${waiting} of ${expected} devices ready, ${connected} connected; the next round ${short}`;
+/** How many devices are there, and for how many the next round waits, and for how long. */
+export function presenceText(presence: EventPayloads["fleet.presence"], now: number): string {
+  const { connected, waiting, expected, need, until } = presence;
+  const here = `${waiting} of ${expected} devices ready, ${connected} connected`;
+  if (waiting < need) return `${here}; the next round needs ${need - waiting} more`;
+  const left = until === undefined ? "" : `, for ${Math.max(0, Math.ceil((until - now) / 1000))} s at most`;
+  return `${here}; the next round waits for ${Math.max(0, expected - waiting)} more${left}`;
 }
 
 function startLine(run: string, summary: RunSummary, seed: number, paint: Colours): string {

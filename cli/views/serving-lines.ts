@@ -5,12 +5,12 @@ import type { Colours } from "./colours.ts";
 /** Where a coordinator listens, how devices join, and what else can be reached. */
 export function servingLines(
   { url, joinToken }: ServeFile,
-  { host, secure }: { readonly host: string; readonly secure: boolean },
+  { host, secure, devices }: { readonly host: string; readonly secure: boolean; readonly devices: number },
   paint: Colours,
 ): string[] {
   const lines = [
     `${paint.bold("coordinator")}  ${url}`,
-    `${paint.dim("join here")}    murmur join ${url} --devices 30`,
+    `${paint.dim("join here")}    murmur join ${url} --devices ${devices}`,
   ];
   if (isLoopbackHost(host)) return lines;
   const { protocol, port } = new URL(url);

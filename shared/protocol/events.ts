@@ -118,6 +118,8 @@ export interface EventPayloads {
     readonly waiting: number;
     readonly expected: number;
     readonly need: number;
+    /** When it begins at the latest, milliseconds since 1970, once enough are there. */
+    readonly until?: number;
   };
   readonly "round.started": { readonly invited: number };
   readonly "round.stage": { readonly stage: Stage; readonly expected: number; readonly counts: StageCounts };

@@ -60,6 +60,27 @@ describe("live view", () => {
     `);
   });
 
+  it("says for how many devices a round waits, and for how long", () => {
+    const presence = (changes: object) =>
+      liveView(
+        advance(emptyProgress("7f3a"), {
+          v: 1,
+          seq: 1,
+          t: START,
+          run: "7f3a",
+          type: "fleet.presence",
+          p: { connected: 42, waiting: 40, expected: 100, need: 16, ...changes },
+        }),
+        { now: START, columns: 100, paint: colours(false), stop: "none" },
+      ).join("\n");
+    expect(presence({ until: START + 8_200 })).toContain(
+      "devices   40 of 100 devices ready, 42 connected; the next round waits for 60 more, for 9 s at most",
+    );
+    expect(presence({ waiting: 3, connected: 3 })).toContain(
+      "devices   3 of 100 devices ready, 3 connected; the next round needs 13 more",
+    );
+  });
+
   it("never writes past the edge, coloured or not, at any width and any moment", () => {
     const total = recordedEvents(START).length;
     for (const columns of [60, 61, 72, 80, 100, 200]) {
