@@ -18,7 +18,7 @@ import type { TlsFiles } from "./api/http-server.ts";
 import { createMetrics } from "./api/metrics.ts";
 import { createOwnNames } from "./api/own-names.ts";
 import type { RateLimits } from "./api/rate-limits.ts";
-import { createDeviceHub } from "./connections/device-hub.ts";
+import { createDeviceHub, type DeviceHub } from "./connections/device-hub.ts";
 import { largestDeviceFrame } from "./connections/frame-limits.ts";
 import { hubObserver } from "./connections/hub-observer.ts";
 import { simulatedPlaces } from "./connections/places.ts";
@@ -37,6 +37,7 @@ export interface Coordinator {
   /** "http://127.0.0.1:8080" */
   readonly url: string;
   readonly registry: Registry;
+  readonly hub: DeviceHub;
   readonly host: RoundHost;
   /** Hears every event of the run. */
   onEvent(event: RunEvent): void;
@@ -260,6 +261,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   return {
     url: `${network.tls === undefined ? "http" : "https"}://${reachableName(network.host)}:${port}`,
     registry,
+    hub,
     host,
     onEvent(event) {
       if (event.type === "round.started") roundStartedAt = clock.now();
