@@ -91,6 +91,7 @@ async function providersAgree(): Promise<Finding> {
 
 /** A graph of one node, through the native library. */
 async function onnxRuns(): Promise<Finding> {
+  await import("../client/training/onnx/without-telemetry.ts");
   const { InferenceSession, Tensor } = await import("onnxruntime-node");
   const { encodeModel } = await import("../client/training/onnx/model-proto.ts");
   const value = (name: string) => ({ name, type: "float32" as const, shape: [2] });

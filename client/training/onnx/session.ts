@@ -1,3 +1,4 @@
+import "./without-telemetry.ts";
 import * as ort from "onnxruntime-node";
 import { encodeModel, type OnnxGraph } from "./model-proto.ts";
 
