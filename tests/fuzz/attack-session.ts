@@ -48,6 +48,7 @@ export function attackSession(random: SeededRandom, tally: Tally, setting: Setti
   const carriage: Carriage = {
     up: (from, frame) => tampered("up", from, frame),
     down: (to, frame) => tampered("down", to, frame),
+    failsTraining: () => random.below(50) === 0,
     next: (waiting) => (inDisorder ? random.below(waiting) : 0),
     between({ coordinator, disconnect }) {
       deliveries++;

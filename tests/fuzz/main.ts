@@ -13,17 +13,22 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-const frames = whole("frames", values.frames);
-const seed = whole("seed", values.seed);
-const only = values.session === undefined ? undefined : whole("session", values.session);
+const frames = whole(values.frames);
+const seed = whole(values.seed);
+const only = whole(values.session);
 
 /** A session takes milliseconds, the largest a third of a second; a busy machine, some times that. */
 const PATIENCE_MS = 120_000;
 /** What may be live at the end beyond what was live after a tenth of the frames: caches that fill, code that compiles. */
 const MOST_GROWTH = 16 * 2 ** 20;
 
+if (frames === undefined || seed === undefined || (values.session !== undefined && only === undefined)) {
+  process.stderr.write("--frames, --seed and --session take whole numbers\n");
+  process.exit(2);
+}
+
 try {
-  const report = await run();
+  const report = await run(frames, seed);
   process.stdout.write(`${values.json ? JSON.stringify(report, undefined, 2) : reportText(report)}\n`);
   if (report.memory.after - report.memory.before > MOST_GROWTH) {
     process.stderr.write("memory grows with the frames: it was to be flat\n");
@@ -35,7 +40,7 @@ try {
   process.exitCode = 1;
 }
 
-async function run(): Promise<FuzzReport> {
+async function run(frames: number, seed: number): Promise<FuzzReport> {
   const watchdog = startWatchdog(seed, PATIENCE_MS);
   const start = process.cpuUsage();
   let began = performance.now();
@@ -61,7 +66,6 @@ async function run(): Promise<FuzzReport> {
     },
   });
   sessionEnded();
-  await watchdog.stop();
   const { user, system } = process.cpuUsage(start);
   const seconds = (user + system) / 1e6;
   const after = liveMemory().live;
@@ -74,8 +78,7 @@ function traceOf(cause: unknown): string {
   return cause.cause === undefined ? String(cause.stack) : traceOf(cause.cause);
 }
 
-function whole(name: string, text: string): number {
+function whole(text: string | undefined): number | undefined {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new RangeError(`--${name} takes a whole number`);
-  return value;
+  return text !== undefined && /^\d+$/.test(text) && Number.isSafeInteger(value) ? value : undefined;
 }

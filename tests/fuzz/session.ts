@@ -21,6 +21,7 @@ export interface Carriage {
   next?(waiting: number): number;
   /** Before each delivery. */
   between?(session: PlayedSession): void;
+  failsTraining?(device: DeviceId): boolean;
   delivered?(direction: "up" | "down", device: DeviceId, frame: Uint8Array, stage: WatchedRound["stage"]): void;
 }
 
@@ -103,7 +104,6 @@ export function playSession(setting: Setting, tally: Tally, carriage: Carriage =
   }
 
   function disconnect(id: DeviceId, reason?: ConnectionLoss): void {
-    if (gone.has(id)) return;
     gone.add(id);
     device(id).disconnected();
     coordinator.disconnected(id, reason);
@@ -117,7 +117,7 @@ export function playSession(setting: Setting, tally: Tally, carriage: Carriage =
       deliverNext();
       continue;
     }
-    for (const machine of devices.values()) machine.train();
+    for (const machine of devices.values()) machine.train(carriage.failsTraining?.(machine.id));
     collect();
     if (waiting.length > 0) continue;
     coordinator.passTime();

@@ -79,7 +79,7 @@ export function createSetting({ openRound: open, createDevice: create }: Program
     dimension: shape.parameters + SLOT_COUNT,
     bits: shape.bits ?? smallestRingBits({ levels: 127, largestSlot: SLOTS.largest, maxInputs: maxCohort }),
     slots: SLOTS,
-    transforms: ["weight:examples:50", "quantise:8:1"],
+    transforms: ["clip:2", "weight:examples:50", "quantise:8:1"],
     maxCohort,
   });
   const task: FederatedTask = {
@@ -122,7 +122,7 @@ export function createSetting({ openRound: open, createDevice: create }: Program
         },
         ...authority,
         policy: testPolicy(),
-        acceptsSimulation: true,
+        acceptsSimulation: simulation,
         maxRoundsPerDay: 10,
         journal: memoryJournal(),
         observeInput,

@@ -17,8 +17,8 @@ export interface WatchedDevice {
   take(frame: Uint8Array): Reaction;
   /** What it sends, handed out once. */
   outgoing(): Uint8Array[];
-  /** Finishes the training that it was asked for, if it was. */
-  train(): void;
+  /** Finishes the training that it was asked for, if it was; without an update when it fails. */
+  train(fails?: boolean): void;
   disconnected(): void;
   /** Time passes until it has given up whatever it waits for. */
   passTime(): void;
@@ -132,11 +132,12 @@ export function watchDevice(setting: Setting, id: DeviceId, options: WatchedDevi
       sent = [];
       return frames;
     },
-    train() {
+    train(fails = false) {
       const request = toTrain;
       toTrain = undefined;
-      if (request === undefined || device.phase !== "training") return;
-      call("trained", () => device.trained(now, setting.train(id, request)));
+      if (request === undefined) return;
+      if (fails) call("trainingFailed", () => device.trainingFailed(now));
+      else call("trained", () => device.trained(now, setting.train(id, request)));
     },
     disconnected: () => void call("disconnected", () => device.disconnected()),
     passTime() {
