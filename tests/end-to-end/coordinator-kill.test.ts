@@ -3,11 +3,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openRunReader } from "../../server/store/run-reader.ts";
-import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { readServeFile } from "../../simulations/experiments/serve-file.ts";
 import { ended, ensureBuilt, spawnMurmur } from "../cli/built-binary.ts";
+import { fingerprints, liveAndDie, onDisk } from "./killed-process.ts";
 import { joinDevices } from "./served-run.ts";
 
 const KILLS = 20;
@@ -27,9 +26,6 @@ const temporary = mkdtempSync(join(tmpdir(), "murmur-coordinator-killed-"));
 beforeAll(ensureBuilt);
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-/** When to kill: so many milliseconds after the start, or once so many events have been printed. */
-type Death = { readonly milliseconds: number } | { readonly events: number };
-
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -39,39 +35,12 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function liveAndDie(args: readonly string[], death: Death) {
-  const child = spawnMurmur(["serve", ...args, "--format", "ndjson", "--no-progress"], temporary);
-  const die = () => child.kill("SIGKILL");
-  if ("milliseconds" in death) setTimeout(die, death.milliseconds);
-  else {
-    let printed = 0;
-    child.stdout.on("data", (text: Buffer) => {
-      printed += text.toString().split("\n").length - 1;
-      if (printed >= death.events) die();
-    });
-  }
-  return ended(child);
-}
-
-/** What the run has on disk, as anyone finds it who looks after the process is gone. */
-function onDisk(folder: string) {
-  const reader = openRunReader(folder);
-  try {
-    const committed = reader.rounds().filter(({ outcome }) => outcome === "committed");
-    return { committed, spent: reader.spentRounds().map(({ round }) => round), events: reader.events() };
-  } finally {
-    reader.close();
-  }
-}
-
-const fingerprints = (records: readonly RoundRecord[]) => records.map((record) => JSON.stringify(record));
-
 it("kill -9 of the coordinator, twenty times, while the devices stay up: no committed round is lost", async () => {
   writeFileSync(join(temporary, "serve.yaml"), JSON.stringify(CONFIG));
   const port = String(await freePort());
   const random = seededRandom(2, "test-kill");
   // The devices are started by hand once there is a coordinator to join, and never again.
-  const first = liveAndDie(["serve.yaml", "--port", port], { events: 60 });
+  const first = liveAndDie(["serve", "serve.yaml", "--port", port], temporary, { events: 60 });
   const serving = await waitForServing();
   const policy = ["--min-cohort", "4", "--min-honest", "2"];
   const joined = joinDevices(temporary, serving.url, "fleet", DEVICES, policy);
@@ -82,7 +51,7 @@ it("kill -9 of the coordinator, twenty times, while the devices stay up: no comm
   for (let life = 1; life < KILLS; life++) {
     // Every third dies while it is still starting, or just has.
     const death = life % 3 === 0 ? { milliseconds: random.below(3_000) } : { events: 1 + random.below(60) };
-    const { signal, stderr } = await liveAndDie(["--resume", id, "--port", port], death);
+    const { signal, stderr } = await liveAndDie(["serve", "--resume", id, "--port", port], temporary, death);
     expect({ life, signal, stderr }).toEqual({ life, signal: "SIGKILL", stderr: "" });
     const after = onDisk(folder);
     expect(fingerprints(after.committed).slice(0, before.committed.length)).toEqual(fingerprints(before.committed));

@@ -2,11 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openRunReader } from "../../server/store/run-reader.ts";
 import { fromHex } from "../../shared/crypto/bytes.ts";
-import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { ended, ensureBuilt, spawnMurmur } from "../cli/built-binary.ts";
+import { fingerprints, liveAndDie, onDisk } from "./killed-process.ts";
 
 const KILLS = 20;
 const ROUNDS = 60;
@@ -23,40 +22,10 @@ const temporary = mkdtempSync(join(tmpdir(), "murmur-killed-"));
 beforeAll(ensureBuilt);
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-/** When to kill: so many milliseconds after the start, or once so many events have been printed. */
-type Death = { readonly milliseconds: number } | { readonly events: number };
-
-async function liveAndDie(args: readonly string[], death: Death) {
-  const child = spawnMurmur([...args, "--format", "ndjson", "--no-progress"], temporary);
-  const die = () => child.kill("SIGKILL");
-  if ("milliseconds" in death) setTimeout(die, death.milliseconds);
-  else {
-    let printed = 0;
-    child.stdout.on("data", (text: Buffer) => {
-      printed += text.toString().split("\n").length - 1;
-      if (printed >= death.events) die();
-    });
-  }
-  return ended(child);
-}
-
-/** What the run has on disk, as anyone finds it who looks after the process is gone. */
-function onDisk(folder: string) {
-  const reader = openRunReader(folder);
-  try {
-    const committed = reader.rounds().filter(({ outcome }) => outcome === "committed");
-    return { committed, spent: reader.spentRounds().map(({ round }) => round), events: reader.events() };
-  } finally {
-    reader.close();
-  }
-}
-
-const fingerprints = (records: readonly RoundRecord[]) => records.map((record) => JSON.stringify(record));
-
 it("kill -9, twenty times: no committed round is lost, no upload is used twice, the model is as good", async () => {
   writeFileSync(join(temporary, "run.yaml"), JSON.stringify(CONFIG));
   const random = seededRandom(1, "test-kill");
-  const first = await liveAndDie(["run", "run.yaml"], { events: 100 });
+  const first = await liveAndDie(["run", "run.yaml"], temporary, { events: 100 });
   expect(first.signal).toBe("SIGKILL");
   const [id] = readdirSync(join(temporary, "runs"));
   const folder = join(temporary, "runs", id);
@@ -64,7 +33,7 @@ it("kill -9, twenty times: no committed round is lost, no upload is used twice, 
   for (let life = 1; life < KILLS; life++) {
     // Every third dies while it is still starting, or just has.
     const death = life % 3 === 0 ? { milliseconds: random.below(900) } : { events: 1 + random.below(80) };
-    const { signal, stderr } = await liveAndDie(["run", "--resume", id], death);
+    const { signal, stderr } = await liveAndDie(["run", "--resume", id], temporary, death);
     expect({ life, signal, stderr }).toEqual({ life, signal: "SIGKILL", stderr: "" });
     const after = onDisk(folder);
     expect(fingerprints(after.committed).slice(0, before.committed.length)).toEqual(fingerprints(before.committed));

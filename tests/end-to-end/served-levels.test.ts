@@ -36,27 +36,25 @@ async function murmur(cwd: string, args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** Keys of twenty devices, certified by the authority in `apart`: what `murmur join` needs to know of it. */
+async function certify(cwd: string, name: string): Promise<string[]> {
+  writeFileSync(
+    join(cwd, "keys"),
+    await murmur(cwd, ["device", "keys", "--data", `devices-${name}`, "--devices", "20"]),
+  );
+  const terms = ["--authority", "apart", "--population", "people", "--expires", "1d"];
+  writeFileSync(join(cwd, "certificates"), await murmur(cwd, ["authority", "certify", "keys", ...terms]));
+  return ["--authority", "apart/authority.pub", "--certificates", "certificates"];
+}
+
 describe("active-server over sockets", { timeout: 120_000 }, () => {
   it("lets in devices that the authority has certified, and no others; each uploads once for a model", async () => {
     const cwd = folderWith({ ...BLOBS, secagg: { level: "active-server", authority: "coordinator" } });
     // The authority is made apart; the coordinator gets its public key, and nothing else.
-    const authority = JSON.parse(await murmur(cwd, ["authority", "init", "apart", "--format", "json"]));
+    await murmur(cwd, ["authority", "init", "apart"]);
     mkdirSync(join(cwd, "coordinator"));
     copyFileSync(join(cwd, "apart", "authority.pub"), join(cwd, "coordinator", "authority.pub"));
-    const keys = await murmur(cwd, ["device", "keys", "--data", "devices-certified", "--devices", "20"]);
-    writeFileSync(join(cwd, "keys"), keys);
-    const certificates = await murmur(cwd, [
-      "authority",
-      "certify",
-      "keys",
-      "--authority",
-      "apart",
-      "--population",
-      "people",
-      "--expires",
-      "1d",
-    ]);
-    writeFileSync(join(cwd, "certificates"), certificates);
+    const pinned = await certify(cwd, "certified");
 
     const run = await serve(cwd, ["config.yaml"]);
     alive.push(run.process);
@@ -69,7 +67,6 @@ describe("active-server over sockets", { timeout: 120_000 }, () => {
       name: "device-uncertified",
     });
 
-    const pinned = ["--authority", authority.publicKey, "--certificates", "certificates"];
     const joined = joinDevices(cwd, url, "certified", 20, pinned);
     alive.push(joined.process);
     const { exitCode, stdout } = await run.ended;
@@ -96,25 +93,7 @@ describe("active-server over sockets", { timeout: 120_000 }, () => {
     const run = await serve(cwd, ["config.yaml"]);
     alive.push(run.process);
     await murmur(cwd, ["authority", "init", "apart"]);
-    writeFileSync(
-      join(cwd, "keys"),
-      await murmur(cwd, ["device", "keys", "--data", "devices-pinned", "--devices", "20"]),
-    );
-    writeFileSync(
-      join(cwd, "certificates"),
-      await murmur(cwd, [
-        "authority",
-        "certify",
-        "keys",
-        "--authority",
-        "apart",
-        "--population",
-        "people",
-        "--expires",
-        "1d",
-      ]),
-    );
-    const pinned = ["--authority", "apart/authority.pub", "--certificates", "certificates"];
+    const pinned = await certify(cwd, "pinned");
     alive.push(joinDevices(cwd, run.serving.url, "pinned", 20, pinned).process);
     const lost = await run.events.next("device.lost");
     expect(lost.p).toMatchObject({ reason: "declined", detail: "policy" });

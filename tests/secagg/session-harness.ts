@@ -7,12 +7,12 @@ import { createServerSecAgg, type SecAggEffects, type ServerSecAgg } from "../..
 import { toHex } from "../../shared/crypto/bytes.ts";
 import { cryptoProvider as nodeProvider } from "../../shared/crypto/node-provider.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import { FRAME_TYPES, frameType } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
 import { issueCertificate } from "../../shared/secagg/certificates.ts";
 import { createSlotTable } from "../../shared/secagg/slots.ts";
+import { stageAnswered } from "../../simulations/fleet/dropout-plan.ts";
 
 /**
  * A whole session in one process: a coordinator, n devices, and between them a queue of encoded frames that a test may
@@ -241,20 +241,8 @@ export function vanishing(plan: ReadonlyMap<DeviceId, Vanishing>): Carriage {
 }
 
 export function exchangeAnswered(frame: Uint8Array): ExchangeName | undefined {
-  switch (frameType(frame)) {
-    case FRAME_TYPES.advertise:
-      return "keys";
-    case FRAME_TYPES.shares:
-      return "shares";
-    case FRAME_TYPES.masked:
-      return "mask";
-    case FRAME_TYPES.ack:
-      return "confirm";
-    case FRAME_TYPES.unmask:
-      return "unmask";
-    default:
-      return undefined;
-  }
+  const stage = stageAnswered(frame);
+  return stage === "configure" || stage === "train" ? undefined : stage;
 }
 
 /** The plain sum of these devices' inputs, as signed values of the ring. */
