@@ -1,9 +1,7 @@
-import { decodeConfiguration, encodeConfiguration, encodeModel } from "../../shared/protocol/control-messages.ts";
-import { decodeFrame } from "../../shared/protocol/frame.ts";
 import type { SeededRandom } from "../../shared/random/seeded-random.ts";
-import { contextHash } from "../../shared/secagg/agreement.ts";
-import { pick, randomBytes } from "./field-edits.ts";
+import { pick } from "./field-edits.ts";
 import { type Material, mutate } from "./mutations.ts";
+import { anotherOffer } from "./offers.ts";
 import type { Recording } from "./recording.ts";
 import type { Setting } from "./setting.ts";
 import type { Tally } from "./tally.ts";
@@ -20,8 +18,8 @@ export function attackDevice(random: SeededRandom, tally: Tally, recording: Reco
   for (const frame of requests.slice(0, steps)) deliver(tally, device, frame, "as it was recorded");
 
   const reactions =
-    steps === 1 && device.phase === "receiving" && random.below(3) === 0
-      ? offerAnotherModel(random, tally, device, setting, requests[0])
+    device.phase === "idle" && random.below(3) > 0
+      ? sendOffers(random, tally, device, setting, requests[0])
       : sendMutants(random, tally, device, steps, requests, material);
 
   // What it ignored has not changed it: the round goes on to its end.
@@ -69,6 +67,27 @@ function sendMutants(
   return reactions;
 }
 
+/** Whole rounds that are consistent in themselves, up to the exchanges. */
+function sendOffers(
+  random: SeededRandom,
+  tally: Tally,
+  device: WatchedDevice,
+  setting: Setting,
+  configure: Uint8Array,
+): Reaction[] {
+  const reactions: Reaction[] = [];
+  for (let offers = 4; offers > 0; offers--) {
+    const { how, frames } = anotherOffer(random, setting, configure);
+    for (const frame of frames) {
+      const reaction = deliver(tally, device, frame, how);
+      tally.count("device", how, reaction);
+      reactions.push(reaction);
+    }
+    device.disconnected();
+  }
+  return reactions;
+}
+
 /** The same round again, from its beginning: a device whose upload has left must not give another. */
 function playAgain(tally: Tally, device: WatchedDevice, requests: readonly Uint8Array[]): void {
   const how = "sequence: the round again";
@@ -83,31 +102,6 @@ function deliver(tally: Tally, device: WatchedDevice, frame: Uint8Array, how: st
   device.outgoing();
   return reaction;
 }
-
-/** Another model, and with it the configuration that agrees on its hash: whatever the parameters are, it is a model. */
-function offerAnotherModel(
-  random: SeededRandom,
-  tally: Tally,
-  device: WatchedDevice,
-  setting: Setting,
-  configure: Uint8Array,
-): Reaction[] {
-  const how = "offer: another model";
-  device.disconnected();
-  const configuration = decodeConfiguration(decodeFrame(configure).body);
-  const parameters = Float32Array.from({ length: configuration.parameters }, () => pick(random, PARAMETERS));
-  const model = random.below(2) === 0 ? randomBytes(random, parameters.byteLength) : new Uint8Array(parameters.buffer);
-  const agreement = { ...configuration.agreement, modelHash: setting.provider.sha256(model) };
-  const binding = { roundId: agreement.roundId, context: contextHash(setting.provider, agreement) };
-  const frames = [encodeConfiguration(binding, { ...configuration, agreement }), encodeModel(binding, model)];
-  return frames.map((frame) => {
-    const reaction = deliver(tally, device, frame, how);
-    tally.count("device", how, reaction);
-    return reaction;
-  });
-}
-
-const PARAMETERS = [0, -0, 1, -1, Number.NaN, Number.POSITIVE_INFINITY, 3.4e38, -3.4e38, 1e-45];
 
 /** What a download of the model may give. */
 function download(random: SeededRandom, model: Uint8Array): Uint8Array | undefined {

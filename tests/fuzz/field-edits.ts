@@ -18,7 +18,7 @@ export function editField(random: SeededRandom, type: number, body: Uint8Array):
     case "u32":
       return replace(body, span, pick(random, NUMBERS[span.kind]));
     case "f64":
-      return replace(body, span, pick(random, DOUBLES));
+      return replace(body, span, pick(random, random.below(3) === 0 ? NOT_CANONICAL : DOUBLES));
     case "fixed":
       return replace(body, span, specialBytes(random, span.length));
     case "text":
@@ -171,8 +171,12 @@ const NUMBERS = {
 };
 
 const DOUBLES: readonly Uint8Array[] = [
-  ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 1, -1, 0.5, 0.05, 0.1, 1 / 3].map(double),
-  ...[Number.MIN_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 + 2, 1e22].map(double),
+  ...[0, 1, -1, 0.5, 0.05, 0.1, 1 / 3, Number.MIN_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE],
+  ...[2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 2 ** 53 + 2, 1e22],
+].map(double);
+
+const NOT_CANONICAL: readonly Uint8Array[] = [
+  ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0].map(double),
   // A NaN with a payload, and one with its sign set.
   ...["7ff0000000000001", "fff8000000000000"].map(fromHex),
 ];

@@ -25,8 +25,13 @@ type FrameMutation = (random: SeededRandom, frame: Uint8Array, material: Materia
 export function mutate(random: SeededRandom, frame: Uint8Array, material: Material): Mutant {
   if (random.below(8) === 0) return sequence(random, frame, material);
   const { how, changed } = mutateFrame(random, frame, material);
-  return { how, frames: [changed] };
+  if (random.below(100) > 0 || changed.length > LARGE) return { how, frames: [changed] };
+  return { how: "sequence: the same many times", frames: new Array<Uint8Array>(FLOOD).fill(changed) };
 }
+
+const FLOOD = 24;
+/** Of a frame, in bytes. */
+const LARGE = 100_000;
 
 /** Changes a frame: it never stays as it was. */
 export function mutateFrame(

@@ -1,5 +1,5 @@
 import { encodeDecline, encodeReleased } from "../../shared/protocol/control-messages.ts";
-import { encodeFrame, FRAME_TYPES, NO_INDEX } from "../../shared/protocol/frame.ts";
+import { encodeFrame, FRAME_TYPES, frameType, NO_INDEX } from "../../shared/protocol/frame.ts";
 import { ABORT_CODES } from "../../shared/protocol/reasons.ts";
 import type { SeededRandom } from "../../shared/random/seeded-random.ts";
 import { contextHash } from "../../shared/secagg/agreement.ts";
@@ -81,7 +81,7 @@ function materialOf({ frames, repair }: Recording, other: Recording): Material {
   return { session: frames, foreign: [...other.frames, ...CONNECTION_FRAMES], repair };
 }
 
-/** A valid frame of every type, and of most types several. */
+/** Valid frames of every type. */
 function corpusOf({ setting, frames }: Recording): Corpus {
   const { agreement } = setting.open();
   const binding = { roundId: agreement.roundId, context: contextHash(setting.provider, agreement) };
@@ -92,8 +92,11 @@ function corpusOf({ setting, frames }: Recording): Corpus {
     encodeFrame({ ...header, roundId: binding.roundId, binding: binding.context }, Uint8Array.of(ABORT_CODES.deadline)),
   ];
   const { dimension, bits } = agreement;
+  // Of the longest one, with the most fields, as many as of all others.
+  const configurations = frames.filter((frame) => frameType(frame) === FRAME_TYPES.configure);
+  const all = [...frames, ...CONNECTION_FRAMES, ...rare];
   return {
-    frames: [...frames, ...CONNECTION_FRAMES, ...rare],
+    frames: [...all, ...all.map((_, i) => configurations[i % configurations.length])],
     shape: { roster: setting.devices.length, dimension, bits },
   };
 }
