@@ -131,8 +131,6 @@ export const BODY_DECODERS: readonly BodyDecoder[] = [
   framed("pace", (body, { binding }) => encodePace(binding, decodePace(body))),
 ];
 
-export const DECODERS_BY_TYPE: ReadonlyMap<number, readonly BodyDecoder[]> = groupByType(BODY_DECODERS);
-
 export function groupByType(decoders: readonly BodyDecoder[]): ReadonlyMap<number, readonly BodyDecoder[]> {
   const groups = new Map<number, BodyDecoder[]>();
   for (const entry of decoders) {

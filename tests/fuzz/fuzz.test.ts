@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { createDevice } from "../../client/device.ts";
 import type { Round, RoundEffects } from "../../server/round.ts";
-import { openRound } from "../../server/task.ts";
 import { FRAME_TYPES, frameType } from "../../shared/protocol/frame.ts";
+import { seededRandom } from "../../shared/random/seeded-random.ts";
+import { attackStage } from "./attack-coordinator.ts";
 import { BODY_DECODERS } from "./decoders.ts";
 import { FuzzFailure, type FuzzOptions, fuzz } from "./fuzz.ts";
+import { recordSession } from "./recording.ts";
 import { countsOf } from "./report.ts";
+import { createSetting, PROGRAMS } from "./setting.ts";
+import { createTally } from "./tally.ts";
+import type { Target } from "./target.ts";
+import { watchRound } from "./watched-round.ts";
 
 const FRAMES = 3_000;
 
@@ -42,6 +48,22 @@ describe("three thousand mutated frames", async () => {
   });
 });
 
+it("attacks a target that answers later as one that answers at once", async () => {
+  const shape = { mode: "plaintext", devices: 6, goal: 4, parameters: 4, round: 1 } as const;
+  const { setting, stages, frames: session, repair } = recordSession(createSetting(PROGRAMS, shape));
+  const attackers = [...stages[0].answers].map(([device, awaited]) => ({ device, awaited }));
+
+  async function attacked(wrap: (target: Target) => Target) {
+    const tally = createTally();
+    const target = wrap(watchRound(setting));
+    await attackStage(seededRandom(1, "target"), tally, target, attackers, { session, foreign: session, repair });
+    return countsOf(tally);
+  }
+  const later = await attacked((target) => ({ take: async (from, frames) => await target.take(from, frames) }));
+  expect(later.readers.coordinator).toBeGreaterThanOrEqual(attackers.length);
+  expect(await attacked((target) => target)).toEqual(later);
+});
+
 /** The message of what is found in so many frames. */
 async function found(planted: Partial<FuzzOptions>): Promise<string> {
   try {
@@ -58,7 +80,7 @@ function roundWith(change: (round: Round) => Partial<Round>): Partial<FuzzOption
   return {
     programs: {
       openRound(...args) {
-        const opened = openRound(...args);
+        const opened = PROGRAMS.openRound(...args);
         const { round } = opened;
         const changed = Object.create(round, Object.getOwnPropertyDescriptors(change(round)));
         return { ...opened, round: changed };

@@ -2,7 +2,7 @@ import { createDevice, type Device, type TrainingRequest } from "../../client/de
 import type { TrainingResult } from "../../client/training/trainer.ts";
 import { type FederatedTask, type OpenRound, openRound } from "../../server/task.ts";
 import { cryptoProvider } from "../../shared/crypto/node-provider.ts";
-import type { Ed25519Key } from "../../shared/crypto/provider.ts";
+import type { CryptoProvider, Ed25519Key } from "../../shared/crypto/provider.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { issueCertificate } from "../../shared/secagg/certificates.ts";
@@ -47,8 +47,7 @@ export interface Setting {
   readonly devices: readonly DeviceId[];
   /** When it begins, milliseconds since the epoch. */
   readonly startsAt: number;
-  /** What a device may do at most in a stage, milliseconds. */
-  readonly provider: typeof provider;
+  readonly provider: CryptoProvider;
   identity(device: DeviceId): Ed25519Key;
   open(): OpenRound;
   /** A device at the beginning of the round. Each of its inputs is told. */
@@ -60,8 +59,6 @@ export interface Setting {
 const provider = memoisedProvider(cryptoProvider);
 const AUTHORITY = provider.importEd25519(nameDigest(provider, "fuzz authority"));
 const SLOTS = metricSlots({ largestExampleCount: 50, weightCap: 50, largestMeanLoss: 10, levels: 127 });
-/** Metric slots behind the parameters. */
-export const SLOT_COUNT = SLOTS.slots.length;
 
 export function createSetting({ openRound: open, createDevice: create }: Programs, shape: Shape): Setting {
   const { mode, level = "curious-server", goal, closeAt = "all", simulation = false } = shape;
@@ -76,7 +73,7 @@ export function createSetting({ openRound: open, createDevice: create }: Program
     mode,
     level,
     taskId: nameDigest(provider, name).subarray(0, 16),
-    dimension: shape.parameters + SLOT_COUNT,
+    dimension: shape.parameters + SLOTS.slots.length,
     bits: shape.bits ?? smallestRingBits({ levels: 127, largestSlot: SLOTS.largest, maxInputs: maxCohort }),
     slots: SLOTS,
     transforms: ["clip:2", "weight:examples:50", "quantise:8:1"],

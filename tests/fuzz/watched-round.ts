@@ -1,7 +1,10 @@
 import type { ConnectionLoss, Outgoing, Round, RoundEffects } from "../../server/round.ts";
 import type { OpenRound } from "../../server/task.ts";
+import { CHUNK_BYTES } from "../../shared/protocol/chunks.ts";
 import { decodeFrame, FRAME_TYPES, HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
+import { CERTIFICATE_BYTES } from "../../shared/secagg/certificates.ts";
 import { BOX_BYTES } from "../../shared/secagg/messages/exchanges.ts";
 import { packedLength } from "../../shared/secagg/ring-accumulator.ts";
 import type { Setting } from "./setting.ts";
@@ -37,7 +40,7 @@ export function watchRound(setting: Setting): WatchedRound {
   const out = new Set<DeviceId>();
   const uploads = new Map<DeviceId, Uint8Array[]>();
   const held = new Map<DeviceId, number>();
-  const most = mostHeld(setting);
+  const most = mostHeld(opened.agreement, setting.devices.length);
   let sent: Outgoing[] = [];
   let now = setting.startsAt;
   let reached = 0;
@@ -145,14 +148,13 @@ export function watchRound(setting: Setting): WatchedRound {
 }
 
 /** The bytes of all that one device may send in a round, but for what ends it. */
-function mostHeld({ devices, shape, open }: Setting): number {
-  const { agreement } = open();
-  const degree = devices.length - 1;
-  const entry = 32 + 4 + 72 + 32 + 32 + 64;
-  const upload = packedLength(agreement.dimension, agreement.bits);
-  const chunks = Math.ceil(upload / 2 ** 20);
-  const control = 2 * HEADER_BYTES;
-  if (shape.mode === "plaintext") return control + upload + chunks * HEADER_BYTES;
+function mostHeld({ mode, dimension, bits }: SecAggAgreement, devices: number): number {
+  const upload = packedLength(dimension, bits);
+  const uploadFrames = Math.ceil(upload / CHUNK_BYTES);
+  // ACCEPT and TRAINED are headers only.
+  if (mode === "plaintext") return upload + (2 + uploadFrames) * HEADER_BYTES;
+  const degree = devices - 1;
+  const entry = 32 + 4 + CERTIFICATE_BYTES + 32 + 32 + 64;
   const bodies = entry + (degree * BOX_BYTES + 96) + upload + 64 + 33 * degree;
-  return control + bodies + (4 + chunks) * HEADER_BYTES;
+  return bodies + (2 + 4 + uploadFrames) * HEADER_BYTES;
 }
