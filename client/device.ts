@@ -200,7 +200,7 @@ export function createDevice(options: DeviceOptions): Device {
   function encodeInput(round: RoundContext, parameters: ParameterVector, result: TrainingResult): Int32Array {
     const { agreement, simulationSeed } = round.configuration;
     const delta = result.parameters;
-    for (let i = 0; i < delta.length; i++) delta[i] -= parameters[i];
+    subtract(delta, parameters);
     const rounding =
       simulationSeed === undefined
         ? secureRounding(provider)
@@ -327,6 +327,11 @@ export function createDevice(options: DeviceOptions): Device {
       return state.kind === "idle" ? NOTHING : forget("disconnected");
     },
   };
+}
+
+/** Apart from the closure above, in which the same loop takes three times as long. */
+function subtract(from: ParameterVector, what: ParameterVector): void {
+  for (let i = 0; i < from.length; i++) from[i] -= what[i];
 }
 
 /** The round's number within its task: the low 53 bits of its id. */

@@ -34,7 +34,6 @@ export interface RoundFigures {
 interface Opened {
   readonly coordinator: Coordinator;
   readonly task: ReturnType<typeof benchTask>;
-  readonly expected: Int32Array;
   /** Everyone who waited when the first broadcast began. */
   audience: readonly DeviceId[] | undefined;
 }
@@ -45,6 +44,7 @@ const meter = broadcastMeter();
 /** Nobody is to be turned away for coming in a crowd. */
 const UNLIMITED = 1_000_000;
 let opened: Opened | undefined;
+let expected: Int32Array | undefined;
 let endWait: () => void = () => {};
 let endBroadcast: () => void = () => {};
 
@@ -87,7 +87,7 @@ const calls = {
     });
     // The parent deletes it, unless the parent is killed.
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-    opened = { coordinator, task, expected: expectedSum(task), audience: undefined };
+    opened = { coordinator, task, audience: undefined };
     return { url: coordinator.url, token };
   },
   /** Resolves once so many devices have checked in, and nobody else is there. */
@@ -134,7 +134,8 @@ const calls = {
     }
   },
   async round(number: number): Promise<RoundFigures> {
-    const { coordinator, task, expected } = here();
+    const { coordinator, task } = here();
+    expected ??= expectedSum(task);
     const parameters = new Float32Array(parameterCount(task));
     const stages: [Stage, number][] = [];
     const losses: string[] = [];
@@ -158,7 +159,8 @@ const calls = {
     if (result.survivors.length !== task.goal) {
       throw new Error(`${result.survivors.length} devices of ${task.goal} are in the sum; ${losses.join("; ")}`);
     }
-    if (!result.sum.every((word, i) => word === expected[i])) {
+    const plain = expected;
+    if (!result.sum.every((word, i) => word === plain[i])) {
       throw new Error("the unmasked sum is not the plain sum of what the devices learnt");
     }
     return figures;
