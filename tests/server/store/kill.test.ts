@@ -1,40 +1,21 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openRunStore } from "../../../server/store/run-store.ts";
+import { type CompiledProcess, compileProcess } from "../../compiled-process.ts";
 import { hashOf, modelOf } from "./run-fixtures.ts";
 
-const repository = fileURLToPath(new URL("../../..", import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), "murmur-kill-"));
-const writer = join(temporary, "code/tests/server/store/writer-process.js");
-const running = new Set<ChildProcess>();
+let writer: CompiledProcess;
 
 beforeAll(() => {
-  // A child that is killed must be a process of plain Node: compile the writer and what it imports.
-  const project = join(temporary, "tsconfig.json");
-  const options = { noEmit: false, rootDir: repository, outDir: join(temporary, "code"), sourceMap: false };
-  const config = {
-    extends: join(repository, "tsconfig.json"),
-    compilerOptions: { ...options, typeRoots: [join(repository, "node_modules/@types")] },
-    include: [],
-    files: [join(repository, "tests/server/store/writer-process.ts")],
-  };
-  writeFileSync(project, JSON.stringify(config));
-  writeFileSync(join(temporary, "package.json"), JSON.stringify({ type: "module" }));
-  symlinkSync(join(repository, "node_modules"), join(temporary, "node_modules"));
-  const manifest = createRequire(import.meta.url).resolve("typescript/package.json");
-  const compiler = join(dirname(manifest), "bin/tsc");
-  const result = spawnSync(process.execPath, [compiler, "-p", project], { encoding: "utf8" });
-  expect(result.stdout + result.stderr).toBe("");
+  writer = compileProcess("tests/server/store/writer-process.ts");
 });
 
 afterAll(() => {
-  for (const child of running) child.kill("SIGKILL");
+  writer.remove();
   rmSync(temporary, { recursive: true });
 });
 
@@ -43,19 +24,20 @@ interface Life {
   readonly committed: readonly number[];
 }
 
-/** Runs the writer, kills it some milliseconds after it has opened the run, and tells what it had promised by then. */
-async function liveAndDie(folder: string, mode: "create" | "resume", milliseconds: number): Promise<Life> {
-  const child = spawn(process.execPath, [writer, folder, mode], { stdio: ["ignore", "pipe", "inherit"] });
-  running.add(child);
+/** Runs the writer, kills it soon after it has said so many things, and tells what it had promised by then. */
+async function liveAndDie(folder: string, mode: "create" | "resume", said: number): Promise<Life> {
+  const child = writer.start(folder, mode);
   const spent: number[] = [];
   const committed: number[] = [];
+  let lines = 0;
   for await (const line of createInterface({ input: child.stdout })) {
+    lines++;
+    // A little later, so that it dies anywhere between two of them.
+    if (lines === said) setTimeout(() => child.kill("SIGKILL"), said % 4);
     const [word, number] = line.split(" ");
-    if (word === "open") setTimeout(() => child.kill("SIGKILL"), milliseconds);
     if (word === "spent") spent.push(Number(number));
     if (word === "committed") committed.push(Number(number));
   }
-  running.delete(child);
   return { spent, committed };
 }
 
@@ -65,7 +47,7 @@ describe("a coordinator killed with kill -9 at any instant", () => {
     const promised = new Set<number>();
     let lastSpent = 0;
     for (let life = 0; life < 12; life++) {
-      const { spent, committed } = await liveAndDie(folder, life === 0 ? "create" : "resume", 2 + 7 * life);
+      const { spent, committed } = await liveAndDie(folder, life === 0 ? "create" : "resume", 1 + 2 * life);
       for (const round of spent) {
         expect(round).toBeGreaterThan(lastSpent);
         lastSpent = round;
@@ -110,14 +92,12 @@ describe("a coordinator killed with kill -9 at any instant", () => {
 
   it("lets the next one in at once, and while it lives nobody else", async () => {
     const folder = join(temporary, "held");
-    const child = spawn(process.execPath, [writer, folder, "create"], { stdio: ["ignore", "pipe", "inherit"] });
-    running.add(child);
+    const child = writer.start(folder, "create");
     await new Promise((resolve) => child.stdout.once("data", resolve));
     expect(() => openRunStore(folder, { mode: "resume" })).toThrow(expect.objectContaining({ name: "run-in-use" }));
     const dead = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await dead;
-    running.delete(child);
     openRunStore(folder, { mode: "resume" }).close();
   });
 });
