@@ -52,7 +52,7 @@ export function mutateFrame(
 /** Frames dropped, repeated, in another order, or of another place and session. */
 function sequence(random: SeededRandom, frame: Uint8Array, { session, foreign }: Material): Mutant {
   const other = pick(random, session);
-  switch (random.below(7)) {
+  switch (random.below(8)) {
     case 0:
       return { how: "sequence: dropped", frames: [] };
     case 1:
@@ -65,9 +65,23 @@ function sequence(random: SeededRandom, frame: Uint8Array, { session, foreign }:
       return { how: "sequence: followed by another", frames: [frame, other] };
     case 5:
       return { how: "sequence: of another session", frames: [pick(random, foreign)] };
+    case 6:
+      return { how: "sequence: in pieces", frames: pieces(random, frame) };
     default:
       return { how: "sequence: after one of another session", frames: [pick(random, foreign), frame] };
   }
+}
+
+/** The body in several frames, numbered as those of an upload are. */
+function pieces(random: SeededRandom, frame: Uint8Array): Uint8Array[] {
+  const body = frame.subarray(HEADER_BYTES);
+  const count = 2 + random.below(frame.length > LARGE ? 3 : 20);
+  const cuts = [0, ...Array.from({ length: count - 1 }, () => random.below(body.length + 1)), body.length];
+  cuts.sort((a, b) => a - b);
+  return Array.from({ length: count }, (_, i) => {
+    const piece = withBody(frame, () => body.subarray(cuts[i], cuts[i + 1])) ?? frame;
+    return withU16(piece, OFFSET.sequence, i);
+  });
 }
 
 const OFFSET = {
