@@ -46,8 +46,9 @@ export function createRepair({ provider, devices, identity }: Setting): (frame: 
       }
       case FRAME_TYPES.shares: {
         const key = keys.get(ranked[sender]);
-        const { boxes, commitment } = decodeShares(body, Math.floor(body.length / BOX_BYTES) - 1);
-        if (key === undefined) return frame;
+        const degree = Math.floor(body.length / BOX_BYTES) - 1;
+        if (key === undefined || degree < 1) return frame;
+        const { boxes, commitment } = decodeShares(body, degree);
         const signature = key.sign(sharedMessage(provider, binding, sender, boxes, commitment));
         return reframe(frame, encodeShares({ boxes, commitment, signature }));
       }
