@@ -9,7 +9,8 @@ import { MurmurError } from "../shared/protocol/errors.ts";
 import type { RunEvent } from "../shared/protocol/events.ts";
 import { FRAME_VERSION } from "../shared/protocol/frame.ts";
 import type { SeededRandom } from "../shared/random/seeded-random.ts";
-import type { SteadyClock } from "../shared/time/steady-clock.ts";
+import type { Clock } from "../shared/time/clock.ts";
+import { steadyClock, type TimeSources } from "../shared/time/steady-clock.ts";
 import type { StopRequest } from "../shared/time/stop-signal.ts";
 import { createApp } from "./api/app.ts";
 import { deviceEndpoint } from "./api/device-endpoint.ts";
@@ -52,7 +53,8 @@ export interface CoordinatorOptions {
   readonly run: string;
   readonly version: string;
   readonly provider: CryptoProvider;
-  readonly clock: SteadyClock;
+  /** The machine's clocks. What expires goes by the one that people set, what waits by the one that nobody does. */
+  readonly time: TimeSources;
   /** Runs a task after everything that waits now. */
   defer(task: () => void): void;
   readonly store: Pick<RunStore, "enrolment" | "events" | "nextSequence" | "rounds" | "meta">;
@@ -91,7 +93,6 @@ export interface NetworkOptions {
 const HANDSHAKE_MS = 10_000;
 /** Sockets that the operating system keeps for a coordinator that is busy; Linux cuts it to net.core.somaxconn. */
 const BACKLOG = 4096;
-const BEATS = 30;
 /** After a stop, devices look for the coordinator again soon. */
 const RESTART_WINDOW: ReturnWindow = { min: 500, max: 5_000 };
 
@@ -100,14 +101,18 @@ const RESTART_WINDOW: ReturnWindow = { min: 500, max: 5_000 };
  * @throws {MurmurError} `address-in-use`, `address-unavailable`, `tls-invalid`
  */
 export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
-  const { provider, clock, store, task, network, timing, logger } = options;
+  const { provider, time, store, task, network, timing, logger } = options;
+  // A round's own clock is brought in line between rounds; who is alive goes by one that never is.
+  const roundClock = steadyClock(time);
+  const liveClock: Clock = steadyClock(time);
+  const wallClock: Clock = { now: time.wall, after: time.after };
   const { population, mode, level } = task.terms;
   const log = logger ?? SILENT;
   const metrics = createMetrics();
   const registry = createRegistry({
     store: store.enrolment,
     provider,
-    clock,
+    clock: wallClock,
     population,
     ...(task.authority === undefined ? {} : { authority: task.authority }),
   });
@@ -119,21 +124,23 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   let port = network.port;
   const names = createOwnNames({ ...network, port: () => port, interfaces: ownAddresses });
   const pump = createSendPump({
-    clock,
+    clock: liveClock,
     defer: options.defer,
     patience: timing.stall,
     onStalled(socket) {
       metrics.slowReader();
-      log.warn({}, "a device that reads nothing was closed");
-      socket.terminate();
+      const connection = hub.connectionOf(socket);
+      // One that is being sent away has no place any more, but still a socket.
+      if (connection === undefined) socket.terminate();
+      else hub.cutOff(connection, "too-slow");
     },
   });
-  let roundStartedAt = clock.now();
+  let roundStartedAt = liveClock.now();
   let roundMs = 0;
 
   function pace(waiting: number): ReturnWindow | undefined {
     return returnWindow({
-      untilRound: (host.nextRoundAt ?? clock.now()) - clock.now(),
+      untilRound: host.nextRoundAt === undefined ? 0 : host.nextRoundAt - roundClock.now(),
       interval: Math.max(timing.every, roundMs),
       population: registry.enrolled(),
       wanted: 3 * options.invited,
@@ -144,7 +151,8 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
 
   const hub = createDeviceHub({
     provider,
-    clock,
+    clock: liveClock,
+    wallSeconds: () => Math.floor(time.wall() / 1000),
     pump,
     places: simulatedPlaces(options.dealt),
     rules: {
@@ -156,7 +164,15 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       ...(task.authority === undefined ? {} : { authority: task.authority }),
     },
     lastPlace: (idPk) => registry.lastName(idPk),
-    remember: (idPk, device) => registry.remember(idPk, device),
+    remember(idPk, device) {
+      try {
+        registry.remember(idPk, device);
+      } catch (error) {
+        // It would be called the same next time; nothing rests on it.
+        if (!(error instanceof MurmurError)) throw error;
+        log.warn({ reason: error.name }, "a device's place was not noted");
+      }
+    },
     pace,
     heartbeat: timing.heartbeat,
     handshakeTimeout: HANDSHAKE_MS,
@@ -166,7 +182,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     provider,
     task,
     hub,
-    clock,
+    clock: roundClock,
     fleet: options.dealt.devices,
     enrolled: () => registry.enrolled(),
     invited: options.invited,
@@ -175,16 +191,17 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     selection: options.selection,
     onClockLeap: options.onClockLeap,
   });
-  const startedAt = new Date(clock.now()).toISOString();
+  const protection = mode === "plaintext" ? "plaintext" : level;
+  const startedAt = new Date(time.wall()).toISOString();
   let closing = false;
   const app = createApp(
     {
       run: options.run,
       population,
-      level: mode === "plaintext" ? "plaintext" : level,
+      level: protection,
       version: options.version,
       provider,
-      clock,
+      clock: liveClock,
       registry,
       feed,
       metrics,
@@ -192,7 +209,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
       status: () => ({
         run: options.run,
         population,
-        level: mode === "plaintext" ? "plaintext" : level,
+        level: protection,
         protocol: FRAME_VERSION,
         status: status.status,
         round: status.round,
@@ -203,7 +220,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
           enrolled: registry.enrolled(),
           connected: hub.connected,
           waiting: hub.waitingCount,
-          needed: host.presence().need,
+          needed: host.need,
         },
         model: host.model === undefined ? null : { hash: toHex(host.model.hash), bytes: host.model.bytes.length },
         startedAt,
@@ -240,7 +257,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     await app.close();
     throw error;
   }
-  let cancelBeat = clock.after(timing.heartbeat / BEATS, beat);
+  let cancelBeat = liveClock.after(hub.beatInterval, beat);
 
   async function listen(): Promise<void> {
     try {
@@ -255,7 +272,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
   function beat(): void {
     hub.beat();
     metrics.devices({ enrolled: registry.enrolled(), waiting: hub.waitingCount });
-    cancelBeat = clock.after(timing.heartbeat / BEATS, beat);
+    cancelBeat = liveClock.after(hub.beatInterval, beat);
   }
 
   return {
@@ -264,8 +281,8 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
     hub,
     host,
     onEvent(event) {
-      if (event.type === "round.started") roundStartedAt = clock.now();
-      if (event.type === "round.done" || event.type === "round.abandoned") roundMs = clock.now() - roundStartedAt;
+      if (event.type === "round.started") roundStartedAt = liveClock.now();
+      if (event.type === "round.done" || event.type === "round.abandoned") roundMs = liveClock.now() - roundStartedAt;
       status.advance(event);
       countEvent(metrics, event);
       logEvent(log, event);

@@ -46,16 +46,18 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
   const { clock, stop } = options;
   const startedAt = clock.now();
   const gathering = createGathering({ need: options.presence().need, window: options.window, startedAt });
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let cancelTimer: (() => void) | undefined;
     let cancelLook: (() => void) | undefined;
     let cancelTelling: (() => void) | undefined;
     let told: { readonly presence: ToldPresence; readonly at: number } | undefined;
-    const unsubscribe = [options.onChange(lookSoon), stop.onChange(look)];
+    const looking = guarded(look);
+    const telling = guarded(tell);
+    const unsubscribe = [options.onChange(lookSoon), stop.onChange(looking)];
 
     /** Devices come in crowds: one look a turn of the event loop is enough. */
     function lookSoon(): void {
-      cancelLook ??= clock.after(0, look);
+      cancelLook ??= clock.after(0, looking);
     }
 
     function look(): void {
@@ -65,9 +67,27 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       cancelTimer = undefined;
       const outcome = outcomeAt(clock.now());
       if (outcome === undefined) return;
-      cancelTelling?.();
-      for (const end of unsubscribe) end();
+      end();
       resolve(outcome);
+    }
+
+    function end(): void {
+      cancelLook?.();
+      cancelTimer?.();
+      cancelTelling?.();
+      for (const leave of unsubscribe.splice(0)) leave();
+    }
+
+    /** What fails in a timer or a socket's turn, such as a full disk, is the waiting's failure, not the process's. */
+    function guarded(act: () => void): () => void {
+      return () => {
+        try {
+          act();
+        } catch (error) {
+          end();
+          reject(error);
+        }
+      };
     }
 
     /** The first count at once; then the latest, once a second at most. */
@@ -79,7 +99,7 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       if (told !== undefined && isSame(told.presence, presence)) return;
       const due = told === undefined ? now : told.at + PRESENCE_MS;
       if (due > now) {
-        cancelTelling = clock.after(due - now, tell);
+        cancelTelling = clock.after(due - now, telling);
         return;
       }
       told = { presence, at: now };
@@ -95,7 +115,7 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       const due = Math.max(options.notBefore ?? now, verdict === "wait" ? (gathering.deadline ?? now) : now);
       if (verdict !== "wait" && due <= now) return verdict;
       tell();
-      if (due > now) cancelTimer = clock.after(due - now, look);
+      if (due > now) cancelTimer = clock.after(due - now, looking);
       return undefined;
     }
 
@@ -105,7 +125,7 @@ export function gatherDevices(options: GatherOptions): Promise<Gathered> {
       return { ...presence, until: Math.max(deadline, options.notBefore ?? deadline) };
     }
 
-    look();
+    looking();
   });
 }
 

@@ -21,7 +21,8 @@ export interface RoundHost {
    */
   gather(parameters: ParameterVector, watch: GatherWatch): Promise<"ready" | "stopped" | "exhausted">;
   play(number: number, parameters: ParameterVector, watch: RoundWatch): Promise<HostedRound>;
-  presence(): Presence;
+  /** Least number of devices with which a round begins. */
+  readonly need: number;
   /** The model of the round that is under way, or comes next: what devices may fetch. */
   readonly model: HostedModel | undefined;
   /** When the next round may begin, by the clock; undefined when it may at once. */
@@ -91,6 +92,7 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
     return onceForAModel ? waiting.filter(({ idPk }) => !uploads.has(idPk)) : waiting;
   }
 
+  /** Counts, and remembers who can be counted on. */
   function presence(): Presence {
     expected = Math.max(expected, Math.min(options.fleet, hub.regulars));
     return {
@@ -117,7 +119,7 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
   }
 
   return {
-    presence,
+    need,
     get model() {
       return model;
     },

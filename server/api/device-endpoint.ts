@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
@@ -47,7 +48,10 @@ export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEnd
           `The coordinator serves ${mostConnections} connections, and all are in use.`,
         );
       }
-      server.handleUpgrade(request, socket, head, (webSocket) => attach(hub, webSocket, address));
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        const connection = attach(hub, webSocket, address);
+        boundStranger(hub, connection, socket);
+      });
     },
   };
 }
@@ -85,7 +89,22 @@ export function requireSameVersion(offered: string | undefined): void {
 /** What `ws` closes with when a message is longer than it may be. */
 const TOO_LONG = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
 
-function attach(hub: DeviceHub, webSocket: WebSocket, address: string): void {
+/** Bytes in which a device can prove who it is, many times over. */
+const STRANGER_BYTES = 8_192;
+
+/** Until it is let in, a peer may send a few thousand bytes, however they are framed: frames are kept until whole. */
+function boundStranger(hub: DeviceHub, connection: Connection, socket: Duplex): void {
+  let left = STRANGER_BYTES;
+  function count(chunk: Buffer): void {
+    left -= chunk.length;
+    if (connection.phase === "challenged" && left >= 0) return;
+    socket.off("data", count);
+    if (connection.phase === "challenged") hub.cutOff(connection, "oversize");
+  }
+  socket.on("data", count);
+}
+
+function attach(hub: DeviceHub, webSocket: WebSocket, address: string): Connection {
   const connection: Connection = hub.open(deviceSocket(webSocket), address);
   webSocket.on("message", (data: Buffer, isBinary: boolean) => {
     if (!isBinary) return hub.refuse(connection, "malformed", "Devices speak in binary frames.");
@@ -95,10 +114,11 @@ function attach(hub: DeviceHub, webSocket: WebSocket, address: string): void {
   webSocket.on("pong", () => hub.heard(connection));
   webSocket.on("close", () => hub.closed(connection));
   webSocket.on("error", (error: NodeJS.ErrnoException) => {
-    // A message that breaks RFC 6455 or the size limit; a reset connection is simply closed.
-    if (error.code === TOO_LONG) hub.refuse(connection, "oversize", "A frame is longer than any of this task.");
-    else if (error.code?.startsWith("WS_ERR_") === true) hub.refuse(connection, "malformed", "Not a WebSocket frame.");
+    // A message that breaks RFC 6455 or the size limit, on which `ws` closes; a reset connection is simply closed.
+    if (error.code === TOO_LONG) hub.cutOff(connection, "oversize");
+    else if (error.code?.startsWith("WS_ERR_") === true) hub.cutOff(connection, "malformed");
   });
+  return connection;
 }
 
 function deviceSocket(webSocket: WebSocket): DeviceSocket {

@@ -77,7 +77,8 @@ export function createEventReaders(options: EventReadersOptions): EventReaders {
       function pump(): void {
         scheduled = false;
         if (state !== "reading") return;
-        const page = feed.after(cursor, PAGE);
+        const page = nextPage();
+        if (page === undefined) return;
         for (const event of page) {
           cursor = event.seq;
           alive = true;
@@ -87,6 +88,18 @@ export function createEventReaders(options: EventReadersOptions): EventReaders {
           }
         }
         if (page.length > 0 && cursor < feed.last) schedule();
+      }
+
+      /** Undefined where the store cannot be read: that ends the reader, and nobody else. */
+      function nextPage(): RunEvent[] | undefined {
+        try {
+          return feed.after(cursor, PAGE);
+        } catch (error) {
+          if (!(error instanceof MurmurError)) throw error;
+          leave();
+          sink.terminate();
+          return undefined;
+        }
       }
 
       /** A reader that keeps up must not keep everyone else from their turn. */

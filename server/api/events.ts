@@ -112,6 +112,10 @@ export function eventStream(readers: EventReaders, clock: Clock): UpgradeHandler
         connection.on("message", () => {
           reader.left();
           connection.close(1008, "This stream is read only.");
+          connection.once(
+            "close",
+            clock.after(GOODBYE, () => connection.terminate()),
+          );
         });
         connection.on("close", reader.left);
       });

@@ -2,7 +2,7 @@ import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { type Authentication, connectMessage } from "../../shared/protocol/connection-messages.ts";
 import { EncodingError } from "../../shared/protocol/encoding.ts";
 import type { Refusal } from "../../shared/protocol/reasons.ts";
-import { decodeCertificate, verifyCertificate } from "../../shared/secagg/certificates.ts";
+import { type Certificate, decodeCertificate, verifyCertificate } from "../../shared/secagg/certificates.ts";
 
 export interface AdmissionRules {
   readonly provider: Pick<CryptoProvider, "verifyEd25519">;
@@ -18,7 +18,8 @@ export interface AdmissionRules {
 }
 
 export type Admission =
-  | { readonly ok: true }
+  /** `until`: seconds since 1970; for ever where no certificate is asked for. */
+  | { readonly ok: true; readonly until: number }
   | { readonly ok: false; readonly reason: Refusal; readonly message: string };
 
 /**
@@ -43,27 +44,21 @@ export function admit(
   const standing = rules.standing(idPk);
   if (standing === "not-enrolled") return refuse("not-enrolled", "The device's key is not enrolled here.");
   if (standing === "revoked") return refuse("revoked", "The operator has revoked the device's key.");
-  if (authority === undefined) return { ok: true };
+  if (authority === undefined) return { ok: true, until: Number.POSITIVE_INFINITY };
   // A device may bring a newer certificate than it was enrolled with.
   const shownCertificate = certificate.length > 0 ? certificate : rules.enrolledCertificate(idPk);
-  if (!isCertified(provider, authority, population, idPk, shownCertificate, nowSeconds)) {
-    return refuse("uncertified", "The device has no certificate of the enrolment authority that holds now.");
-  }
-  return { ok: true };
+  const certified = readCertificate(shownCertificate);
+  const holds =
+    certified !== undefined && verifyCertificate(provider, authority, population, idPk, certified, nowSeconds);
+  if (holds) return { ok: true, until: certified.expiry };
+  return refuse("uncertified", "The device has no certificate of the enrolment authority that holds now.");
 }
 
-function isCertified(
-  provider: AdmissionRules["provider"],
-  authority: Uint8Array,
-  population: string,
-  idPk: Uint8Array,
-  bytes: Uint8Array,
-  nowSeconds: number,
-): boolean {
+function readCertificate(bytes: Uint8Array): Certificate | undefined {
   try {
-    return verifyCertificate(provider, authority, population, idPk, decodeCertificate(bytes), nowSeconds);
+    return decodeCertificate(bytes);
   } catch (error) {
-    if (error instanceof EncodingError) return false;
+    if (error instanceof EncodingError) return undefined;
     throw error;
   }
 }

@@ -35,10 +35,16 @@ export interface DeviceHub {
   heard(connection: Connection): void;
   /** The socket is gone. */
   closed(connection: Connection): void;
-  /** Ends a connection that broke a rule of the transport. */
+  /** Sends a connection away, with a word why. */
   refuse(connection: Connection, reason: Refusal, message: string): void;
-  /** Pings the next few connections, and ends those that are silent; called about thirty times a heartbeat. */
+  /** Ends at once a connection that reads nothing, or broke the rules of the transport: it can be told nothing more. */
+  cutOff(connection: Connection, reason: Extract<Refusal, "too-slow" | "malformed" | "oversize">): void;
+  /** Whose socket it is. */
+  connectionOf(socket: DeviceSocket): Connection | undefined;
+  /** Pings the next few connections, and ends those that are silent. To be called every {@link beatInterval}. */
   beat(): void;
+  /** Milliseconds. */
+  readonly beatInterval: number;
   /** Sockets, let in or not. */
   readonly sockets: number;
   /** Devices that are let in. */
@@ -82,6 +88,8 @@ export interface Connection {
   readonly nonce: Uint8Array;
   phase: "challenged" | "open" | "ended";
   idPk: Uint8Array | undefined;
+  /** Seconds since 1970 until which the device's certificate holds; without one, for ever. */
+  certifiedUntil: number;
   device: DeviceId | undefined;
   checkedIn: boolean;
   paced: boolean;
@@ -104,7 +112,10 @@ export interface HubObserver {
 
 export interface DeviceHubOptions {
   readonly provider: CryptoProvider;
+  /** For who is alive: nobody sets it. */
   readonly clock: Clock;
+  /** Seconds since 1970 by the machine's clock, for what expires. */
+  wallSeconds(): number;
   readonly pump: SendPump;
   readonly places: Places;
   readonly rules: AdmissionRules;
@@ -133,6 +144,8 @@ class ConnectionFault extends Error {
 
 /** Late frames of a round that went on without the device: the chunks of one upload, not more. */
 const MOST_STRAY_FRAMES = 4096;
+/** Whoever was too slow once may have been kept waiting. */
+const SLOW_WINDOW: ReturnWindow = { min: 500, max: 5_000 };
 /** A device that finds no place comes back in a quarter of an hour, give or take a fifth (`fleet.md` 3.1). */
 const NO_PLACE_WINDOW: ReturnWindow = { min: 720_000, max: 1_080_000 };
 const BEATS = 30;
@@ -197,7 +210,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
       throw new ConnectionFault("malformed", "The first frame has to answer this connection's challenge.");
     }
     const authentication = decodeAuthentication(body);
-    const admission = admit(options.rules, connection.nonce, authentication, Math.floor(clock.now() / 1000));
+    const admission = admit(options.rules, connection.nonce, authentication, options.wallSeconds());
     if (!admission.ok) throw new ConnectionFault(admission.reason, admission.message);
     const { idPk } = authentication;
     const key = toHex(idPk);
@@ -212,6 +225,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
     connection.cancelHandshake = undefined;
     connection.phase = "open";
     connection.idPk = idPk;
+    connection.certifiedUntil = admission.until;
     connection.device = place.device;
     byKey.set(key, connection);
     byDevice.set(place.device, connection);
@@ -227,6 +241,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
       throw new ConnectionFault("malformed", "A check-in that is not this connection's.");
     }
     connection.stray = 0;
+    requireCertified(connection);
     const window = options.pace(waiting.size);
     if (window !== undefined) {
       connection.paced = true;
@@ -237,6 +252,37 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
     regulars.add(connection);
     if (connection.round === undefined) waiting.add(connection);
     changed();
+  }
+
+  /** A certificate may end while its device is connected. */
+  function requireCertified({ certifiedUntil }: Connection): void {
+    if (options.wallSeconds() < certifiedUntil) return;
+    throw new ConnectionFault("uncertified", "The device's certificate has expired.");
+  }
+
+  /** Runs what a peer caused; what it did wrong ends its connection, and nothing else. */
+  function attempt(connection: Connection, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (error instanceof ConnectionFault) refuse(connection, error.reason, error.message, error.window);
+      else if (error instanceof FrameError) refuse(connection, "malformed", `${error.message}.`);
+      else throw error;
+    }
+  }
+
+  function cutOff(connection: Connection, reason: Refusal): void {
+    if (connection.phase === "ended") return;
+    observer.refused(reason, connection.address, connection.device);
+    forget(connection, reason);
+    connection.socket.terminate();
+  }
+
+  /** Reads it again. What it said meanwhile is only now on its way. */
+  function resume(connection: Connection): void {
+    if (!connection.socket.paused) return;
+    connection.lastHeard = clock.now();
+    connection.socket.resume();
   }
 
   function receive(connection: Connection, frame: Uint8Array): void {
@@ -278,6 +324,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
         nonce: provider.random.bytes(32),
         phase: "challenged",
         idPk: undefined,
+        certifiedUntil: Number.POSITIVE_INFINITY,
         device: undefined,
         checkedIn: false,
         paced: false,
@@ -293,7 +340,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
         return connection;
       }
       connection.cancelHandshake = clock.after(options.handshakeTimeout, () =>
-        refuse(connection, "too-slow", "The device did not authenticate in time."),
+        refuse(connection, "too-slow", "The device did not authenticate in time.", SLOW_WINDOW),
       );
       const { population } = options.rules;
       send(connection, encodeChallenge({ nonce: connection.nonce, population, heartbeat: options.heartbeat }));
@@ -303,19 +350,16 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
       if (connection.phase === "ended") return;
       connection.lastHeard = clock.now();
       observer.received(frame.length);
-      try {
-        receive(connection, frame);
-      } catch (error) {
-        if (error instanceof ConnectionFault) refuse(connection, error.reason, error.message, error.window);
-        else if (error instanceof FrameError) refuse(connection, "malformed", `${error.message}.`);
-        else throw error;
-      }
+      attempt(connection, () => receive(connection, frame));
     },
     heard(connection) {
       connection.lastHeard = clock.now();
     },
     closed: (connection) => forget(connection, connection.paced ? "paced" : "left"),
     refuse: (connection, reason, message) => refuse(connection, reason, message),
+    cutOff,
+    connectionOf: (socket) => [...connections].find((connection) => connection.socket === socket),
+    beatInterval: options.heartbeat / BEATS,
     beat() {
       const now = clock.now();
       for (let left = Math.ceil(connections.size / BEATS); left > 0; left--) {
@@ -326,13 +370,14 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
         }
         if (next.done === true) return;
         const connection = next.value;
-        // Who is held back cannot be heard.
-        if (connection.socket.paused || connection.phase !== "open") continue;
-        if (now - connection.lastHeard > 2.5 * options.heartbeat) {
-          observer.refused("too-slow", connection.address, connection.device);
-          forget(connection, "too-slow");
-          connection.socket.terminate();
-        } else connection.socket.ping();
+        if (connection.phase !== "open") continue;
+        // Who is held back cannot be heard, but has to hear that it is waited for.
+        if (!connection.socket.paused && now - connection.lastHeard > 2.5 * options.heartbeat) {
+          cutOff(connection, "too-slow");
+          continue;
+        }
+        connection.socket.ping();
+        if (connection.round === undefined) attempt(connection, () => requireCertified(connection));
       }
     },
     occupy(devices, listener) {
@@ -355,12 +400,15 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
           if (connection !== undefined) send(connection, frame);
         },
         pause: (device) => connectionOf(device)?.socket.pause(),
-        resume: (device) => connectionOf(device)?.socket.resume(),
+        resume(device) {
+          const connection = connectionOf(device);
+          if (connection !== undefined) resume(connection);
+        },
         release() {
           for (const connection of held.values()) {
             if (connection.round !== listener) continue;
             connection.round = undefined;
-            connection.socket.resume();
+            resume(connection);
             if (connection.checkedIn) waiting.add(connection);
           }
           held.clear();

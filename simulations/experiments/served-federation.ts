@@ -2,10 +2,11 @@ import type { FastifyBaseLogger } from "fastify";
 import type { TlsFiles } from "../../server/api/http-server.ts";
 import { type Coordinator, type Farewell, openCoordinator } from "../../server/coordinator.ts";
 import type { Registry } from "../../server/enrolment/registry.ts";
+import type { TokenTerms } from "../../server/enrolment/tokens.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RunEvent } from "../../shared/protocol/events.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { steadyClock, type TimeSources } from "../../shared/time/steady-clock.ts";
+import type { TimeSources } from "../../shared/time/steady-clock.ts";
 import type { StopSwitch } from "../../shared/time/stop-signal.ts";
 import { partitionSpecification } from "../datasets/partitions/specification.ts";
 import { invitedPerRound } from "./config.ts";
@@ -54,7 +55,7 @@ async function listen(context: FederateContext, experiment: Experiment, options:
     run: runId,
     version: options.version,
     provider,
-    clock: steadyClock(options.time),
+    time: options.time,
     defer: options.defer,
     store,
     task: experiment.task,
@@ -112,10 +113,11 @@ function tokensOf(
 ): Pick<ServeFile, "joinToken" | "operatorToken"> {
   const { expires, count } = config.serve.joinToken;
   const before = readServeFile(folder);
-  const expiresAt = clock() + expires;
+  const enrols = { scope: "enrol", count, expiresAt: clock() + expires } as const;
   return {
-    joinToken: adopted(registry, joinToken ?? before?.joinToken, { scope: "enrol", count, expiresAt }),
-    operatorToken: adopted(registry, before?.operatorToken, {
+    joinToken:
+      joinToken === undefined ? continued(registry, before?.joinToken, enrols) : chosen(registry, joinToken, enrols),
+    operatorToken: continued(registry, before?.operatorToken, {
       scope: "operate",
       count: 1,
       expiresAt: clock() + OPERATOR_TOKEN_MS,
@@ -124,12 +126,23 @@ function tokensOf(
 }
 
 /** It is revoked when the coordinator ends; this is for one that never gets to it. */
-const OPERATOR_TOKEN_MS = 30 * 86_400_000;
+const OPERATOR_TOKEN_MS = 10 * 365 * 86_400_000;
 
-function adopted(registry: Registry, known: string | undefined, terms: Parameters<Registry["createToken"]>[0]): string {
-  if (known === undefined) return registry.createToken(terms).token;
-  registry.adoptToken(known, terms);
-  return known;
+/** @throws {MurmurError} token-invalid */
+function chosen(registry: Registry, token: string, terms: TokenTerms): string {
+  registry.adoptToken(token, terms);
+  return token;
+}
+
+/** The token that an earlier process of this run made, if it is still good, or a new one. */
+function continued(registry: Registry, known: string | undefined, terms: TokenTerms): string {
+  try {
+    if (known !== undefined) return chosen(registry, known, terms);
+  } catch (error) {
+    // The operator has revoked it.
+    if (!(error instanceof MurmurError) || error.name !== "token-invalid") throw error;
+  }
+  return registry.createToken(terms).token;
 }
 
 function servedFederation({ folder }: FederateContext, experiment: Experiment, coordinator: Coordinator): Federation {
@@ -143,7 +156,7 @@ function servedFederation({ folder }: FederateContext, experiment: Experiment, c
       if (gathered !== "exhausted") return gathered;
       throw new MurmurError(
         "model-exhausted",
-        `The run cannot go on: fewer than ${host.presence().need} of the enrolled devices have not uploaded for the model.`,
+        `The run cannot go on: fewer than ${host.need} of the enrolled devices have not uploaded for the model.`,
       );
     },
     async play(number, parameters, observer): Promise<PlayedRound> {

@@ -50,6 +50,7 @@ function hosted({ certified = false, interval = 0 }: Setup = {}) {
   const hub = createDeviceHub({
     provider: cryptoProvider,
     clock,
+    wallSeconds: () => Math.floor(clock.now() / 1000),
     pump: { push: (socket, frame) => socket.send(frame, () => {}), queued: 0, close: () => {} },
     places: simulatedPlaces({ seed: config.seed, dataset: "blobs", partition: "iid", devices: SIZE, dropout: 0 }),
     rules: {

@@ -9,7 +9,6 @@ import { HEADER_BYTES } from "../../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../../shared/protocol/ids.ts";
 import type { Stage } from "../../../shared/protocol/reasons.ts";
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
-import { steadyClock } from "../../../shared/time/steady-clock.ts";
 import { createStopSwitch } from "../../../shared/time/stop-signal.ts";
 import { answerParent } from "./answers.ts";
 import { type BroadcastFigures, broadcastMeter, cpuSeconds, residentBytes } from "./measuring.ts";
@@ -38,7 +37,6 @@ interface Opened {
   audience: readonly DeviceId[] | undefined;
 }
 
-const clock = steadyClock(machineTime);
 const stop = createStopSwitch();
 const meter = broadcastMeter();
 /** Nobody is to be turned away for coming in a crowd. */
@@ -60,7 +58,7 @@ const calls = {
       run: "bench",
       version: "0.0.0",
       provider: cryptoProvider,
-      clock,
+      time: machineTime,
       defer: (work) => void setImmediate(work),
       store: openRunStore(join(folder, "run"), { mode: "create" }),
       task,
@@ -83,7 +81,7 @@ const calls = {
     const { token } = coordinator.registry.createToken({
       scope: "enrol",
       count: devices,
-      expiresAt: clock.now() + 3_600_000,
+      expiresAt: machineTime.wall() + 3_600_000,
     });
     // The parent deletes it, unless the parent is killed.
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -128,9 +126,9 @@ const calls = {
     const { coordinator, task } = here();
     const parameters = new Float32Array(parameterCount(task));
     const outcome = await coordinator.host.gather(parameters, { stop, onPresence() {} });
-    const { waiting, expected } = coordinator.host.presence();
-    if (outcome !== "ready" || waiting < task.goal) {
-      throw new Error(`${waiting} devices of ${expected} came for the round`);
+    const { waitingCount } = coordinator.hub;
+    if (outcome !== "ready" || waitingCount < task.goal) {
+      throw new Error(`${waitingCount} devices of ${task.goal} came for the round`);
     }
   },
   async round(number: number): Promise<RoundFigures> {

@@ -50,12 +50,14 @@ async function endpoint({ mostConnections = 10, heartbeat = HEARTBEAT } = {}): P
     patience: STALL,
     onStalled(socket) {
       stalled++;
-      socket.terminate();
+      const connection = hub.connectionOf(socket);
+      if (connection !== undefined) hub.cutOff(connection, "too-slow");
     },
   });
   const hub = createDeviceHub({
     provider: cryptoProvider,
     clock,
+    wallSeconds: () => Math.floor(clock.now() / 1000),
     pump,
     places: simulatedPlaces({ seed: 1, dataset: "blobs", partition: "iid", devices: 10, dropout: 0 }),
     rules: {
@@ -263,6 +265,18 @@ describe("a peer", () => {
     expect(ends).toEqual(["left"]);
   });
 
+  it("that nobody knows may send a few thousand bytes, however it frames them", async () => {
+    const { hub, port, ends } = await endpoint();
+    const peers = await Promise.all(Array.from({ length: 8 }, () => rawUpgrade(port)));
+    for (const { write } of peers) {
+      // A frame of 49,000 bytes is announced, which is allowed, and all but its last byte is sent.
+      write(Buffer.from([0x82, 0xfe, 0xbf, 0x68, 0, 0, 0, 0]));
+      write(Buffer.alloc(48_999));
+    }
+    await until(() => hub.sockets === 0, HANDSHAKE - 100);
+    expect(ends).toEqual(Array(8).fill("oversize"));
+  });
+
   it("that is one too many is told so", async () => {
     const { port } = await endpoint({ mostConnections: 1 });
     await enter(port);
@@ -282,7 +296,7 @@ describe("a peer", () => {
     await until(() => quick.frames.length === 2 + 12, 20_000);
     await until(() => stalled() === 1, 20_000);
     await until(() => hub.sockets === 1);
-    expect(ends).toEqual(["left"]);
+    expect(ends).toEqual(["too-slow"]);
     expect(quick.frames.at(-1)!.length).toBe(frame.length);
   });
 });

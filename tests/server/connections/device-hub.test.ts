@@ -39,6 +39,7 @@ function hubOf({ devices = 3, authority, pace = () => undefined }: Setup = {}) {
   const hub = createDeviceHub({
     provider: cryptoProvider,
     clock,
+    wallSeconds: () => Math.floor(clock.now() / 1000),
     // What the pump is for has its own tests: here everything leaves at once.
     pump: { push: (socket, frame) => socket.send(frame, () => {}), queued: 0, close: () => {} },
     places: simulatedPlaces({ seed: 1, dataset: "blobs", partition: "iid", devices, dropout: 0 }),
@@ -197,7 +198,8 @@ describe("a device that authenticates", () => {
     clock.advance(HANDSHAKE - 1);
     expect(socket.closedWith).toBeUndefined();
     clock.advance(1);
-    expect(refusal(socket).reason).toBe("too-slow");
+    // Somebody may have kept it waiting: it may try again.
+    expect(refusal(socket)).toMatchObject({ reason: "too-slow", window: { min: 500, max: 5_000 } });
     expect(hub.sockets).toBe(0);
     expect(seen).toContain("ended too-slow");
     expect(clock.pending).toBe(0);
@@ -215,6 +217,33 @@ describe("at active-server", () => {
     const key = newKey();
     enter(key, { certificate: certified(key, SOON) });
     expect(hub.connected).toBe(1);
+  });
+
+  it("is sent away when its certificate ends, but not out of a round", () => {
+    const { hub, clock, enter, newKey } = hubOf({ authority: authority.publicKey });
+    const key = newKey();
+    const { socket, checkIn, connection } = enter(key, { certificate: certified(key, SOON) });
+    checkIn();
+    const links = hub.occupy(["d-0000" as DeviceId], silent);
+    clock.advance(60_000);
+    hub.heard(connection);
+    for (let beat = 0; beat < 30; beat++) hub.beat();
+    expect(socket.closedWith).toBeUndefined();
+    links.release();
+    checkIn();
+    expect(refusal(socket).reason).toBe("uncertified");
+    expect(hub.waitingCount).toBe(0);
+  });
+
+  it("does not wait for a round when its certificate ends meanwhile", () => {
+    const { hub, clock, enter, newKey } = hubOf({ authority: authority.publicKey });
+    const key = newKey();
+    const { socket, checkIn, connection } = enter(key, { certificate: certified(key, SOON) });
+    checkIn();
+    clock.advance(60_000);
+    hub.heard(connection);
+    for (let beat = 0; beat < 30; beat++) hub.beat();
+    expect(refusal(socket).reason).toBe("uncertified");
   });
 
   it.each<[string, (key: Ed25519Key) => Uint8Array]>([
@@ -367,14 +396,28 @@ describe("the heartbeat", () => {
     expect(hub.connected).toBe(59);
   });
 
-  it("does not ask a connection that is held back", () => {
+  it("lets a device that is held back know that it is waited for, and does not judge its silence", () => {
     const { hub, clock, enter } = hubOf();
     const { socket, checkIn } = enter();
     checkIn();
-    hub.occupy(["d-0000" as DeviceId], silent).pause("d-0000" as DeviceId);
-    clock.advance(10 * HEARTBEAT);
-    for (let beat = 0; beat < 60; beat++) hub.beat();
-    expect({ terminated: socket.terminated, pings: socket.pings }).toEqual({ terminated: false, pings: 0 });
+    const links = hub.occupy(["d-0000" as DeviceId], silent);
+    links.pause("d-0000" as DeviceId);
+    for (let beat = 0; beat < 10 * 30; beat++) {
+      clock.advance(hub.beatInterval);
+      hub.beat();
+    }
+    expect(socket.terminated).toBe(false);
+    expect(socket.pings).toBeGreaterThanOrEqual(9);
+    // Nor is it too late the moment that it is read again.
+    links.resume("d-0000" as DeviceId);
+    for (let beat = 0; beat < 2 * 30; beat++) {
+      clock.advance(hub.beatInterval);
+      hub.beat();
+    }
+    expect(socket.terminated).toBe(false);
+    clock.advance(HEARTBEAT);
+    for (let beat = 0; beat < 30; beat++) hub.beat();
+    expect(socket.terminated).toBe(true);
   });
 });
 
