@@ -24,12 +24,15 @@ if (compiler === undefined || !existsSync(compiler)) {
   process.exit(existsSync("dist/cli/main.js") ? 0 : 1);
 }
 
-// Build beside dist/ and swap, so that a failed build leaves the last good one.
-rmSync("dist.next", { recursive: true, force: true });
-const result = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", "dist.next"], {
+// Build beside dist/ and swap, so that a failed build leaves the last good one, and two at a time do not mix.
+const next = `dist.next-${process.pid}`;
+const result = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", next], {
   stdio: "inherit",
 });
-if (result.status !== 0) process.exit(result.status ?? 1);
+if (result.status !== 0) {
+  rmSync(next, { recursive: true, force: true });
+  process.exit(result.status ?? 1);
+}
 rmSync("dist", { recursive: true, force: true });
-renameSync("dist.next", "dist");
+renameSync(next, "dist");
 chmodSync("dist/cli/main.js", 0o755);

@@ -1,3 +1,4 @@
+import type { Transport } from "../shared/protocol/run-meta.ts";
 import type { StopSwitch } from "../shared/time/stop-signal.ts";
 import type { RunConfig } from "../simulations/experiments/config.ts";
 import type { Federate } from "../simulations/experiments/run-context.ts";
@@ -8,6 +9,7 @@ import type { RunPlan } from "./run-plan.ts";
 
 /** What a command adds to a run. */
 export interface RunKind {
+  readonly transport: Transport;
   /** Brings the devices. */
   federate(surroundings: RunSurroundings): Federate;
 }
@@ -22,6 +24,7 @@ export interface RunSurroundings {
 export async function carryOutRun(invocation: Invocation, plan: RunPlan, kind: RunKind): Promise<void> {
   const { edge } = invocation;
   const { createRunDisplay } = await import("./run-display.ts");
+  const { machineTime } = await import("./machine-time.ts");
   const { takeStamp } = await import("./stamp.ts");
   const { discardUnborn, shownPath } = await import("./run-folders.ts");
   const { runExperiment } = await import("../simulations/experiments/run.ts");
@@ -42,11 +45,13 @@ export async function carryOutRun(invocation: Invocation, plan: RunPlan, kind: R
   try {
     result = await runExperiment({
       ...plan,
+      transport: kind.transport,
       federate: kind.federate({ stop, print: display.print }),
       stamp: takeStamp(edge),
       provider: await cryptoOf(plan.config),
       stop,
       clock: () => edge.clock(),
+      stopwatch: machineTime.monotonic,
       breathe: () => edge.breathe(),
       onEvent(event) {
         display.show(event);

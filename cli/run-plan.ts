@@ -1,4 +1,5 @@
 import { MurmurError } from "../shared/protocol/errors.ts";
+import type { Transport } from "../shared/protocol/run-meta.ts";
 import type { RunConfig } from "../simulations/experiments/config.ts";
 import type { Invocation } from "./invocation.ts";
 import type { RunProgress } from "./views/run-progress.ts";
@@ -31,26 +32,66 @@ export async function newRun(invocation: Invocation, file: string | undefined): 
   return { config, runId, folder: join(runs, runId), resume: false, before: emptyProgress(runId) };
 }
 
-export async function resumedRun(invocation: Invocation, file: string | undefined, name: unknown): Promise<RunPlan> {
+export async function resumedRun(
+  invocation: Invocation,
+  file: string | undefined,
+  name: unknown,
+  transport: Transport,
+): Promise<RunPlan> {
   if (file !== undefined || invocation.sources().file !== undefined || invocation.sources().assignments.length > 0) {
     throw new MurmurError("usage", "A run is resumed with the configuration that it was started with.", {
       hint: "Leave the configuration, --set and --seed out (and MURMUR_CONFIG, MURMUR_SET, MURMUR_SEED).",
     });
   }
   const { findRun } = await import("./run-folders.ts");
-  const folder = typeof name === "string" ? findRun(invocation, name) : await latestUnfinished(invocation);
+  const folder = typeof name === "string" ? findRun(invocation, name) : await latestUnfinished(invocation, transport);
   if (folder !== undefined) return planOf(folder);
   throw new MurmurError("run-not-found", "There is no run to resume: none was stopped before its end.");
 }
 
-/** The run that was stopped last and can go on; undefined when there is none. */
-export async function unfinishedRun(invocation: Invocation): Promise<RunPlan | undefined> {
-  const folder = await latestUnfinished(invocation);
-  return folder === undefined ? undefined : planOf(folder);
+/**
+ * Goes on serving a run, reached as the file or the assignments say: how a coordinator is served is no part of the
+ * experiment.
+ * @param name as the person wrote it; undefined: the last one
+ * @throws {MurmurError} config-invalid when anything else than the `serve` section is another
+ */
+export async function reservedRun(
+  invocation: Invocation,
+  file: string | undefined,
+  name: string | undefined,
+): Promise<RunPlan> {
+  const { findRun } = await import("./run-folders.ts");
+  const folder = name === undefined ? await latestUnfinished(invocation, "sockets") : findRun(invocation, name);
+  if (folder === undefined) {
+    throw new MurmurError("run-not-found", "There is no served run to resume: none was stopped before its end.");
+  }
+  return servedAs(invocation, file, await planOf(folder));
 }
 
-async function latestUnfinished(invocation: Invocation): Promise<string | undefined> {
+/** As {@link reservedRun}, for the run that was stopped last; undefined when there is none. */
+export async function lastServedRun(invocation: Invocation, file: string | undefined): Promise<RunPlan | undefined> {
+  const folder = await latestUnfinished(invocation, "sockets");
+  return folder === undefined ? undefined : servedAs(invocation, file, await planOf(folder));
+}
+
+async function servedAs(invocation: Invocation, file: string | undefined, plan: RunPlan): Promise<RunPlan> {
+  const { join } = await import("node:path");
+  const { loadConfiguration } = await import("./configuration.ts");
+  const { configHash } = await import("../simulations/experiments/fingerprints.ts");
+  const { RUN_FILES } = await import("../simulations/experiments/run-files.ts");
+  const recorded = join(plan.folder, RUN_FILES.config);
+  const { config } = loadConfiguration(invocation.sources(file ?? invocation.flags.config ?? recorded));
+  if (configHash(config) !== configHash(plan.config)) {
+    throw new MurmurError("config-invalid", `The run ${plan.runId} was started with another configuration.`, {
+      hint: "Only its `serve` section may change. Resume it without the rest, or start a new run.",
+    });
+  }
+  return { ...plan, config };
+}
+
+async function latestUnfinished(invocation: Invocation, transport: Transport): Promise<string | undefined> {
   const { readRun, runIds, runsFolder } = await import("./run-folders.ts");
+  const { transportOf } = await import("../shared/protocol/run-meta.ts");
   const { join } = await import("node:path");
   const runs = runsFolder(invocation);
   const stopped = runIds(runs)
@@ -64,6 +105,7 @@ async function latestUnfinished(invocation: Invocation): Promise<string | undefi
       }
     })
     .filter(({ status }) => status === "interrupted" || status === "failed")
+    .filter(({ meta }) => transportOf(meta) === transport)
     .sort((a, b) => b.meta.startedAt - a.meta.startedAt);
   return stopped[0]?.folder;
 }

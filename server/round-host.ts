@@ -155,7 +155,9 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
       const keys = new Map(candidates().map(({ device, idPk }) => [device, idPk]));
       const invited = selectCohort([...keys.keys()], options.invited, options.selection(number));
       watch.onSelected(invited);
-      const opened = openRound(provider, task, number, parameters, invited, Math.floor(startedAt / 1000));
+      const opened = openRound(provider, task, number, parameters, invited, Math.floor(startedAt / 1000), (device) =>
+        keys.get(device),
+      );
       const traffic = await playLiveRound({
         round: opened.round,
         invited,

@@ -42,7 +42,10 @@ export interface OpenRound {
   decode(sum: Int32Array, survivors: number): FloatSum;
 }
 
-/** Opens a round of `task` on `parameters`, for the devices that were selected. */
+/**
+ * Opens a round of `task` on `parameters`, for the devices that were selected.
+ * @param identityOf the key that a device's connection was authenticated with, where there are connections
+ */
 export function openRound(
   provider: CryptoProvider,
   task: FederatedTask,
@@ -50,6 +53,7 @@ export function openRound(
   parameters: ParameterVector,
   invited: readonly DeviceId[],
   nowSeconds: number,
+  identityOf?: (device: DeviceId) => Uint8Array | undefined,
 ): OpenRound {
   const { terms } = task;
   const roundId = encodeRoundId(number);
@@ -85,6 +89,7 @@ export function openRound(
         ...(task.authority === undefined ? {} : { authority: task.authority }),
         ...(task.certificates === undefined ? {} : { certificates: task.certificates }),
         nowSeconds,
+        ...(identityOf === undefined ? {} : { identityOf }),
         invited: trained,
         quorum,
       });

@@ -10,14 +10,17 @@ export const run: CommandDefinition = (parent, act) => {
     .action(
       act(async (invocation, [file], { resume }) => {
         const { newRun, resumedRun } = await import("../run-plan.ts");
-        const plan = resume === undefined ? await newRun(invocation, file) : await resumedRun(invocation, file, resume);
+        const plan =
+          resume === undefined
+            ? await newRun(invocation, file)
+            : await resumedRun(invocation, file, resume, "in-process");
         if (invocation.flags.dryRun) {
           const { describeRun } = await import("../describe-run.ts");
           return describeRun(invocation, plan);
         }
         const { carryOutRun } = await import("../carry-out-run.ts");
         const { federateInProcess } = await import("../../simulations/experiments/federate-in-process.ts");
-        await carryOutRun(invocation, plan, { federate: () => federateInProcess });
+        await carryOutRun(invocation, plan, { transport: "in-process", federate: () => federateInProcess });
       }),
     );
 };

@@ -38,9 +38,11 @@ async function planOf(
   file: string | undefined,
   options: Record<string, unknown>,
 ): Promise<RunPlan> {
-  const { newRun, resumedRun, unfinishedRun } = await import("../run-plan.ts");
-  if (options.resume !== undefined) return resumedRun(invocation, file, options.resume);
-  const unfinished = options.resumeOrStart === true ? await unfinishedRun(invocation) : undefined;
+  const { lastServedRun, newRun, reservedRun } = await import("../run-plan.ts");
+  if (options.resume !== undefined) {
+    return reservedRun(invocation, file, typeof options.resume === "string" ? options.resume : undefined);
+  }
+  const unfinished = options.resumeOrStart === true ? await lastServedRun(invocation, file) : undefined;
   return unfinished ?? newRun(invocation, file);
 }
 
@@ -60,6 +62,7 @@ async function serveRun(invocation: Invocation, plan: RunPlan, options: Record<s
   const log = openServeLog(text("log"), plan.folder, invocation.flags.verbose);
   try {
     await carryOutRun(invocation, plan, {
+      transport: "sockets",
       federate: ({ stop, print }) =>
         federateServed({
           ...(host === undefined ? {} : { host }),

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
+import { transportOf } from "../../shared/protocol/run-meta.ts";
 import { type RunConfig, runConfigSchema } from "../../simulations/experiments/config.ts";
 import { possibleRosters } from "../../simulations/experiments/config-checks.ts";
 import { lostDevices, roundSeconds } from "../../simulations/experiments/round-figures.ts";
@@ -29,7 +30,7 @@ export function runSummary(run: StoredRun, { paint, cwd, columns, rounds }: Summ
   const figures = runFigures(run);
   const config = runConfigSchema.safeParse(run.meta.config).data;
   const folder = shownPath(cwd, run.folder);
-  const onSockets = run.meta.stamp.transport === "sockets";
+  const onSockets = transportOf(run.meta) === "sockets";
   const command = onSockets ? "serve" : "run";
   return [
     [

@@ -32,7 +32,7 @@ export function servingLines(
   if (!secure) {
     lines.push(
       paint.warning(
-        "Without --tls-cert anyone on the way can read and change what passes; updates stay masked all the same.",
+        "Without --tls-cert whoever is on the way can read what passes, and put itself in the coordinator's place.",
       ),
     );
   }

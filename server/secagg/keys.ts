@@ -20,8 +20,12 @@ export function collectKeys(context: StageContext): ServerStage {
       ? undefined
       : (context.options.certificates ?? createCertificateCache(provider, authority, agreement.population));
 
-  function checkEntry(entry: RosterEntry): void {
+  function checkEntry(device: DeviceId, entry: RosterEntry): void {
     const { idPk, channelKey, maskKey, signature } = entry;
+    const known = context.options.identityOf?.(device);
+    if (known !== undefined && !equalBytes(known, idPk)) {
+      throw new DeviceFault("bad-key", "it takes part under another identity than its connection's");
+    }
     if (!provider.isValidX25519PublicKey(channelKey) || !provider.isValidX25519PublicKey(maskKey)) {
       throw new DeviceFault("bad-key", "a key is not canonical or of low order");
     }
@@ -79,7 +83,7 @@ export function collectKeys(context: StageContext): ServerStage {
       if (type !== FRAME_TYPES.advertise) throw new DeviceFault("malformed", `message type ${type} during keys`);
       if (!waitingFor.has(device)) throw new DeviceFault("duplicate", "keys were advertised already");
       const entry = decodeRosterEntry(body);
-      checkEntry(entry);
+      checkEntry(device, entry);
       waitingFor.delete(device);
       entries.set(device, entry);
       for (const key of publicKeys(entry)) taken.add(key);

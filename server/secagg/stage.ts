@@ -18,6 +18,8 @@ export interface ServerSecAggOptions {
   /** For the certificates' expiry. */
   readonly nowSeconds: number;
   readonly invited: readonly DeviceId[];
+  /** The key that a device's connection was authenticated with: it takes part under this one, or not at all. */
+  identityOf?(device: DeviceId): Uint8Array | undefined;
   /** Least number of devices with which exchange 0 may end. */
   readonly quorum: number;
 }

@@ -3,6 +3,14 @@ import type { RunStatus } from "./events.ts";
 /** A JSON object whose shape its writer knows. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Where a run's devices are. */
+export type Transport = "in-process" | "sockets";
+
+/** Where the devices of a recorded run were. */
+export function transportOf({ stamp }: RunMeta): Transport {
+  return stamp.transport === "sockets" ? "sockets" : "in-process";
+}
+
 /** What is kept of a run as a whole, as JSON. */
 export interface RunMeta {
   readonly run: string;

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { duration } from "./config-values.ts";
 import { parseThreshold, THRESHOLD_METRICS } from "./thresholds.ts";
 
+/** What devices are told in milliseconds of 32 bits, and should not wait for longer. */
+const deadline = duration.refine((milliseconds) => milliseconds <= 86_400_000, { error: "at most a day" });
+
 const fraction = z.number().min(0).max(1);
 const count = z.int().min(1);
 
@@ -68,8 +71,8 @@ const round = z.strictObject({
     .default(1.3)
     .meta({ description: "invited = cohort times this, rounded up" }),
   minCohort: count.default(16).meta({ description: "below this many survivors a round is abandoned, unopened" }),
-  deadline: duration.prefault("30s").meta({ description: "for training" }),
-  exchangeDeadline: duration.prefault("10s").meta({ description: "for each exchange of secure aggregation" }),
+  deadline: deadline.prefault("30s").meta({ description: "for training" }),
+  exchangeDeadline: deadline.prefault("10s").meta({ description: "for each exchange of secure aggregation" }),
   closeAt: z
     .enum(["all", "goal"])
     .default("all")
@@ -131,7 +134,10 @@ const serve = z.strictObject({
   every: duration
     .exactOptional()
     .meta({ description: "least time from one round's beginning to the next; devices come back for it" }),
-  heartbeat: duration.prefault("30s").meta({ description: "how often a connection shows that it is alive" }),
+  heartbeat: duration
+    .refine((milliseconds) => milliseconds >= 100 && milliseconds <= 3_600_000, { error: "from 100ms to 1h" })
+    .prefault("30s")
+    .meta({ description: "how often a connection shows that it is alive" }),
   stall: duration
     .prefault("10s")
     .meta({ description: "a device that reads nothing of what it is sent for so long is closed" }),

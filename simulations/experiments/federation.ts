@@ -9,8 +9,6 @@ import type { Experiment } from "./experiment.ts";
 
 /** An experiment and the devices that take part in it, in this process or on sockets, ready to play rounds. */
 export interface Federation {
-  /** Where the devices are. */
-  readonly transport: Transport;
   readonly experiment: Experiment;
   /**
    * Waits until a round on this model can begin. No round's number is spent before.
@@ -23,8 +21,6 @@ export interface Federation {
   onEvent?(event: RunEvent): void;
   dispose(): Promise<void>;
 }
-
-export type Transport = "in-process" | "sockets";
 
 export interface ReadyWatch {
   readonly stop: StopSignal;

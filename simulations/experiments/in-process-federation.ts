@@ -135,7 +135,6 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
   }
 
   return {
-    transport: "in-process",
     experiment,
     ready: async () => "ready",
     play: (number, parameters, observer) => replay(number, parameters, observer, undefined),

@@ -22,7 +22,8 @@ export interface RoundLog {
 /** What a device is shown as once it has answered a stage. */
 const ANSWERED: Partial<Record<Stage, DeviceState>> = { configure: "training", train: "trained", mask: "masked" };
 
-export function createRoundLog(round: number, recorder: EventRecorder, clock: () => number): RoundLog {
+/** @param stopwatch milliseconds since some moment, by a clock that nobody sets */
+export function createRoundLog(round: number, recorder: EventRecorder, stopwatch: () => number): RoundLog {
   const drops: Partial<Record<DropReason, number>> = {};
   const seconds: Partial<Record<Stage, number>> = {};
   const trainingFailures: string[] = [];
@@ -32,13 +33,13 @@ export function createRoundLog(round: number, recorder: EventRecorder, clock: ()
 
   function endStage(): void {
     if (current === undefined) return;
-    seconds[current.stage] = (seconds[current.stage] ?? 0) + (clock() - current.since) / 1000;
+    seconds[current.stage] = (seconds[current.stage] ?? 0) + (stopwatch() - current.since) / 1000;
     current = undefined;
   }
 
   function enter(stage: Stage, expected: number): void {
     endStage();
-    current = { stage, since: clock() };
+    current = { stage, since: stopwatch() };
     recorder.emit("round.stage", { stage, expected, counts: { ...counts } satisfies StageCounts }, round);
     recorder.flush();
   }

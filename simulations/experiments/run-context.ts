@@ -1,6 +1,7 @@
 import type { RunStore } from "../../server/store/run-store.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { RunEvent } from "../../shared/protocol/events.ts";
+import type { Transport } from "../../shared/protocol/run-meta.ts";
 import type { StopSignal } from "../../shared/time/stop-signal.ts";
 import type { RunConfig } from "./config.ts";
 import type { EventRecorder } from "./event-recorder.ts";
@@ -22,8 +23,12 @@ export interface RunOptions {
   clock(): number;
   /** Lets the process's other events in: signals, drawing. */
   breathe(): Promise<void>;
-  /** Brings the devices: of this process, or on sockets. */
+  /** Where the devices are. */
+  readonly transport: Transport;
+  /** Brings them. */
   readonly federate: Federate;
+  /** Milliseconds since some moment, by a clock that nobody sets: for durations. */
+  stopwatch(): number;
 }
 
 /** Prepares the experiment and its devices, in the run's open folder. */

@@ -1,7 +1,6 @@
 import { toHex } from "../../shared/crypto/bytes.ts";
 import { parameterManifestFor } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
-import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { JsonObject, RunMeta } from "../../shared/protocol/run-meta.ts";
 import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
 import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
@@ -58,7 +57,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
     stamp: {
       ...stamp,
       taskId: toHex(task.terms.taskId),
-      transport: federation.transport,
+      transport: options.transport,
       dataset: { name: dataset.name, sha256: dataset.sha256 },
       engine: config.train.engine,
       initialModelHash: modelHash(initial),
@@ -72,18 +71,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
 }
 
 /** Closes what an earlier process left open. */
-export function resumeRun({ store, federation, recorder }: RunContext, meta: RunMeta): void {
-  const transport = meta.stamp.transport ?? "in-process";
-  if (transport !== federation.transport) {
-    const command = transport === "sockets" ? "murmur serve --resume" : "murmur run --resume";
-    throw new MurmurError(
-      "usage",
-      `The run's devices were ${transport === "sockets" ? "on sockets" : "in one process"}.`,
-      {
-        hint: `Go on with it by \`${command}\`.`,
-      },
-    );
-  }
+export function resumeRun({ store, recorder }: RunContext, meta: RunMeta): void {
   const spent = store.closeInterrupted();
   const { endedAt: _endedAt, result: _result, ...rest } = meta;
   store.putMeta({ ...rest, status: "running" });

@@ -21,12 +21,12 @@ export async function playRound(
   committed: number,
 ): Promise<AlgorithmState | "abandoned" | "stopped"> {
   const { options, store, federation, recorder } = run;
-  const { clock, stop } = options;
+  const { clock, stopwatch, stop } = options;
   const ready = await federation.ready(state.parameters, { stop, onPresence: presenceLog(run) });
   if (ready === "stopped") return "stopped";
   // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
   const round = store.spendRound();
-  const log = createRoundLog(round, recorder, clock);
+  const log = createRoundLog(round, recorder, stopwatch);
   const played = await federation.play(round, state.parameters, {
     onSelected: (invited) => log.selected(invited),
     onFacts: (facts) => log.take(facts),

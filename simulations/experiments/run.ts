@@ -2,8 +2,7 @@ import { openRunStore, type RunStore } from "../../server/store/run-store.ts";
 import { fromHex } from "../../shared/crypto/bytes.ts";
 import type { AlgorithmState } from "../../shared/learning/algorithms/index.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import type { RunMeta } from "../../shared/protocol/run-meta.ts";
-import type { RunConfig } from "./config.ts";
+import { type RunMeta, transportOf } from "../../shared/protocol/run-meta.ts";
 import { createEventRecorder } from "./event-recorder.ts";
 import type { Federation } from "./federation.ts";
 import { configHash } from "./fingerprints.ts";
@@ -28,7 +27,7 @@ export async function runExperiment(options: RunOptions): Promise<RunResult> {
   const early: string[] = [];
   let warn = (text: string): void => void early.push(text);
   try {
-    const meta = options.resume ? resumedMeta(store, config) : undefined;
+    const meta = options.resume ? resumedMeta(store, options) : undefined;
     const taskId = meta === undefined ? provider.random.bytes(16) : fromHex(String(meta.stamp.taskId));
     federation = await options.federate({
       config,
@@ -52,13 +51,16 @@ export async function runExperiment(options: RunOptions): Promise<RunResult> {
     early.forEach(warn);
     return await playRounds(run);
   } finally {
-    await federation?.dispose();
-    store.close();
+    try {
+      await federation?.dispose();
+    } finally {
+      store.close();
+    }
   }
 }
 
-/** The folder's record of the run, if it is a run of this configuration. */
-function resumedMeta(store: RunStore, config: RunConfig): RunMeta {
+/** The folder's record of the run, if it is a run of this configuration, with its devices where they were. */
+function resumedMeta(store: RunStore, { config, transport }: RunOptions): RunMeta {
   const meta = store.meta();
   if (meta === undefined) throw new MurmurError("run-not-found", "The folder holds no run that was started.");
   if (meta.configHash !== configHash(config)) {
@@ -66,8 +68,15 @@ function resumedMeta(store: RunStore, config: RunConfig): RunMeta {
       hint: "Resume it without changing its configuration, or start a new run.",
     });
   }
+  if (transportOf(meta) !== transport) {
+    throw new MurmurError("usage", `The run's devices were ${WHERE[transportOf(meta)]}.`, {
+      hint: `Go on with it by \`murmur ${transport === "sockets" ? "run" : "serve"} --resume\`.`,
+    });
+  }
   return meta;
 }
+
+const WHERE = { "in-process": "in one process", sockets: "on sockets" } as const;
 
 async function playRounds(run: RunContext): Promise<RunResult> {
   const { store, options } = run;

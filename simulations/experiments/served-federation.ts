@@ -149,7 +149,6 @@ function servedFederation({ folder }: FederateContext, experiment: Experiment, c
   const { host } = coordinator;
   let farewell: Farewell = "stopping";
   return {
-    transport: "sockets",
     experiment,
     async ready(parameters, watch) {
       const gathered = await host.gather(parameters, watch);
@@ -176,10 +175,12 @@ function servedFederation({ folder }: FederateContext, experiment: Experiment, c
         farewell = "finished";
     },
     async dispose() {
-      revokeOperator(folder, coordinator.registry);
-      removeServeFile(folder);
-      await coordinator.close(farewell);
-      await experiment.dispose();
+      try {
+        revokeOperator(folder, coordinator.registry);
+        removeServeFile(folder);
+      } finally {
+        await coordinator.close(farewell).finally(() => experiment.dispose());
+      }
     },
   };
 }

@@ -4,7 +4,7 @@ import { type Checkpoint, openRunReader, type SpentRound } from "../../server/st
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
-import type { RunMeta } from "../../shared/protocol/run-meta.ts";
+import { type RunMeta, transportOf } from "../../shared/protocol/run-meta.ts";
 import { createStopSwitch } from "../../shared/time/stop-signal.ts";
 import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
@@ -95,7 +95,7 @@ function readRecorded(folder: string): Recorded {
       records: reader.rounds(),
       checkpoint,
       uploads: readFleetJournal(join(folder, FLEET_JOURNAL_FILE)),
-      courses: meta.stamp.transport === "sockets" ? recordedCourses(reader.events()) : new Map(),
+      courses: transportOf(meta) === "sockets" ? recordedCourses(reader.events()) : new Map(),
     };
   } finally {
     reader.close();

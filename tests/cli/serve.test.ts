@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,7 +123,9 @@ describe("murmur serve", { timeout: 60_000 }, () => {
     [["--tls-cert", "config.yaml"], "tls-invalid", 3],
     [["--tls-cert", "nowhere.pem", "--tls-key", "config.yaml"], "tls-invalid", 3],
     [["--tls-cert", "config.yaml", "--tls-key", "config.yaml"], "tls-invalid", 3],
-    [["--resume", "none", "--port", "1"], "usage", 2],
+    [["--resume", "none"], "run-not-found", 2],
+    [["--set", "serve.heartbeat=2h"], "config-invalid", 3],
+    [["--set", "round.deadline=30d"], "config-invalid", 3],
   ] as const)("with %j ends as %s", async (args, name, exitCode) => {
     const cwd = folderWith();
     expect(await failure(cwd, ["serve", "config.yaml", ...args])).toMatchObject({ name, exitCode });
@@ -136,6 +139,59 @@ describe("murmur serve", { timeout: 60_000 }, () => {
     const [id] = readdirSync(join(cwd, "runs"));
     const error = await failure(cwd, ["run", "--resume", id]);
     expect(error).toMatchObject({ name: "usage", hint: expect.stringContaining("murmur serve --resume") });
+  });
+
+  it("is resumed under other names and with other tokens, and with nothing else changed", async () => {
+    const cwd = folderWith();
+    const run = await startServe(cwd);
+    const id = readdirSync(join(cwd, "runs"))[0];
+    // A token that the operator has revoked does not keep the run from going on.
+    const { url, operatorToken, joinToken } = run.serving;
+    const revoked = await fetch(`${url}/v1/tokens/${joinToken.split("_")[2]}`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${operatorToken}` },
+    });
+    expect(revoked.status).toBe(200);
+    run.process.kill("SIGKILL");
+    await run.ended;
+
+    writeFileSync(join(cwd, "other.yaml"), JSON.stringify({ ...CONFIG, seed: 6 }));
+    const refused = await failure(cwd, ["serve", "other.yaml", "--resume", id]);
+    expect(refused).toMatchObject({ name: "config-invalid", exitCode: 3 });
+
+    writeFileSync(
+      join(cwd, "named.yaml"),
+      JSON.stringify({ ...CONFIG, serve: { ...CONFIG.serve, names: ["fl.test"] } }),
+    );
+    const again = await serve(cwd, ["named.yaml", "--resume-or-start"]);
+    alive.push(again.process);
+    expect(readdirSync(join(cwd, "runs"))).toEqual([id]);
+    expect(again.serving.joinToken).not.toBe(joinToken);
+    expect(again.serving.operatorToken).toBe(operatorToken);
+    const status = await fetch(`${again.serving.url}/v1/status`);
+    expect(status.status).toBe(200);
+    const asNamed = await new Promise<number | undefined>((resolve, reject) => {
+      get(`${again.serving.url}/v1/status`, { headers: { host: "fl.test" } }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).on("error", reject);
+    });
+    expect(asNamed).toBe(200);
+  });
+
+  it("--resume-or-start passes over a run of one process", async () => {
+    const cwd = folderWith({ ...CONFIG, round: { ...CONFIG.round, count: 5000 } });
+    const simulated = spawnMurmur(["run", "config.yaml", "--format", "ndjson"], cwd);
+    await new Promise<void>((resolve) => {
+      simulated.stdout.setEncoding("utf8").on("data", (text: string) => {
+        if (text.includes('"round.done"')) resolve();
+      });
+    });
+    simulated.kill("SIGINT");
+    await ended(simulated);
+    const before = readdirSync(join(cwd, "runs"));
+    const run = await startServe(cwd, ["--resume-or-start"]);
+    expect(before).not.toContain(run.folder.split("/").at(-1));
   });
 
   it("says what is reachable once it is opened, and how devices elsewhere join", async () => {
@@ -155,6 +211,23 @@ describe("murmur serve", { timeout: 60_000 }, () => {
 });
 
 describe("a store that fails under a coordinator", { timeout: 90_000 }, () => {
+  it("while it waits for devices ends it with its name too", async () => {
+    const cwd = folderWith();
+    const run = await startServe(cwd);
+    const joined = joinDevices(cwd, run.serving.url, "a", 2, POLICY);
+    alive.push(joined.process);
+    await run.events.next("fleet.presence", ({ p }) => p.waiting === 2);
+    const intruder = openDatabase(join(run.folder, "run.db"));
+    intruder.exec("BEGIN IMMEDIATE");
+    // Somebody goes, which is told, and cannot be written down.
+    joined.process.kill("SIGKILL");
+    const { exitCode, stdout } = await run.ended;
+    intruder.exec("ROLLBACK");
+    intruder.close();
+    expect({ exitCode, name: JSON.parse(stdout).name }).toEqual({ exitCode: 4, name: "store-locked" });
+    expect(existsSync(join(run.folder, "serve.json"))).toBe(false);
+  });
+
   it("as a locked database ends it with its name, and no committed round is lost", async () => {
     const cwd = folderWith({ ...CONFIG, round: { ...CONFIG.round, count: 500 } });
     const run = await startServe(cwd);

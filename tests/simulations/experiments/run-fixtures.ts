@@ -71,6 +71,8 @@ export async function playRun(config: RunConfig, options: PlayOptions = {}): Pro
     stop,
     clock: () => ++now,
     breathe: options.breathe ?? (async () => {}),
+    stopwatch: () => ++now,
+    transport: "in-process",
     federate: federateInProcess,
   });
   return { result, events, folder };
