@@ -25,10 +25,12 @@ const EXAMPLES = 10;
 interface Setup {
   readonly certified?: boolean;
   readonly interval?: number;
+  /** Devices that advertise another key than the one that their connection was let in by. */
+  readonly impostors?: number;
 }
 
 /** A coordinator's hub and host, and real devices, in memory and on a clock that a test moves. */
-function hosted({ certified = false, interval = 0 }: Setup = {}) {
+function hosted({ certified = false, interval = 0, impostors = 0 }: Setup = {}) {
   const leap = { milliseconds: 0 };
   const clock = Object.assign(manualClock(), {
     anchor: () => {
@@ -89,12 +91,14 @@ function hosted({ certified = false, interval = 0 }: Setup = {}) {
     onClockLeap: (milliseconds) => leaps.push(milliseconds),
   });
 
-  const peers = Array.from({ length: SIZE }, () => connect());
+  const peers = Array.from({ length: SIZE }, (_, i) => connect(i < impostors));
   /** A frame type that devices of these names withhold from now on. */
   const withheld = new Map<string, FrameType>();
 
-  function connect() {
+  /** @param other takes part in rounds under another key than the connection's */
+  function connect(other = false) {
     const key = cryptoProvider.generateEd25519();
+    const shown = other ? cryptoProvider.generateEd25519() : key;
     const expiry = Math.floor(clock.now() / 1000) + 3600;
     const certificate = certified ? issueCertificate(authority, config.population, key.publicKey, expiry) : undefined;
     const identity = {
@@ -112,7 +116,7 @@ function hosted({ certified = false, interval = 0 }: Setup = {}) {
         createDevice({
           name,
           provider: cryptoProvider,
-          identity,
+          identity: other ? { publicKey: shown.publicKey, sign: (message) => shown.sign(message) } : identity,
           ...(authorityKey === undefined ? {} : { authority: authorityKey }),
           policy: { ...DEFAULT_POLICY, minCohort: 4, minHonest: 2 },
           acceptsSimulation: true,
@@ -251,6 +255,23 @@ describe("a hosted round", () => {
     expect(opened.round.abandoned).toMatchObject({ reason: "stopped" });
     await subject.settle();
     expect(subject.hub.waitingCount).toBe(SIZE);
+  });
+
+  it("takes a device only under the key that its connection was let in by", async () => {
+    const subject = hosted({ impostors: 4 });
+    await subject.gather();
+    const impostors = subject.peers.slice(0, 4).map(({ connection }) => connection.device);
+    const { played, facts } = subject.play(1);
+    await subject.settle();
+    const { invited, opened } = await played;
+    const lost = facts.flatMap((fact) => (fact.kind === "lost" ? [fact] : []));
+    const expected = invited.filter((device) => impostors.includes(device));
+    expect(expected.length).toBeGreaterThan(0);
+    expect(lost.map(({ device, reason, stage }) => [device, reason, stage])).toEqual(
+      lost.map(({ device }) => [device, "bad-key", "keys"]),
+    );
+    expect(new Set(lost.map(({ device }) => device))).toEqual(new Set(expected));
+    expect(opened.round.result?.survivors).toHaveLength(invited.length - expected.length);
   });
 
   it("leaves no timer behind", async () => {

@@ -88,7 +88,7 @@ export function verify(folder: string): Promise<Verification> {
   });
 }
 
-const STAMP = {
+export const STAMP = {
   tool: "0.0.0",
   git: null,
   node: "v0",
