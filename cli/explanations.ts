@@ -166,7 +166,6 @@ const REFUSAL_TEXTS = {
   "too-slow": "The device did not authenticate, read or answer in time.",
   stopping: "The coordinator stops. The device comes back at a moment that it is told.",
   finished: "The run is over: there is nothing to come back for.",
-  busy: "The coordinator has as many connections as it serves at once.",
 } satisfies Record<Refusal, string>;
 
 const CONNECTION_END_TEXTS = {

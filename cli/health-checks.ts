@@ -199,7 +199,7 @@ export function filesSuffice(limit: number | "unlimited" | undefined, connection
 
 /** What devices elsewhere can dial. */
 async function addresses(): Promise<Finding> {
-  const { ownAddresses } = await import("../server/coordinator.ts");
+  const { ownAddresses } = await import("../server/api/own-names.ts");
   const list = ownAddresses().filter((address) => !address.startsWith("fe80:"));
   return { ok: true, detail: list.length === 0 ? "this machine's own only: 127.0.0.1" : list.join(", ") };
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MurmurError } from "../shared/protocol/errors.ts";
+import { isLoopback, withoutBrackets } from "../shared/protocol/hosts.ts";
 import { readServeFile, SERVE_FILE } from "../simulations/experiments/serve-file.ts";
 
 /** A coordinator as its address names it. */
@@ -80,10 +81,9 @@ function localCoordinators(runs: string): LocalCoordinator[] {
     .sort((a, b) => b.writtenAt - a.writtenAt);
 }
 
-const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
-
 /** The same scheme, name and port, where all names of this machine's own loopback are one. */
 function sameCoordinator(a: URL, b: URL): boolean {
-  const sameName = a.hostname === b.hostname || (LOOPBACK.has(a.hostname) && LOOPBACK.has(b.hostname));
+  const isOwn = ({ hostname }: URL) => isLoopback(withoutBrackets(hostname));
+  const sameName = a.hostname === b.hostname || (isOwn(a) && isOwn(b));
   return a.protocol === b.protocol && sameName && a.port === b.port;
 }

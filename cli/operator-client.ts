@@ -3,6 +3,7 @@ import { z } from "zod";
 import { LARGEST_ANSWER, plainText, readAnswer } from "../client/transport/answers.ts";
 import { errorText } from "../client/transport/websocket.ts";
 import { MurmurError } from "../shared/protocol/errors.ts";
+import { isLoopback, withoutBrackets } from "../shared/protocol/hosts.ts";
 import type { TimeSources } from "../shared/time/steady-clock.ts";
 import { readServeFile, SERVE_FILE, type ServeFile } from "../simulations/experiments/serve-file.ts";
 import type { Invocation } from "./invocation.ts";
@@ -77,16 +78,11 @@ const DEADLINE = 10_000;
 /** Bytes of an answer that is read: a page of devices has a fiftieth of it. */
 const LARGEST_RESULT = 16_000_000;
 
-/** Whether only this machine reaches what has the name. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.[\d.]+$/.test(hostname);
-}
-
 /** The coordinator that a command's `--run` and `--url` name. @throws {MurmurError} as {@link findOperatorTarget} */
 export function openOperator(invocation: Invocation, options: Record<string, unknown>): Operator {
   const target = findOperatorTarget(invocation, options);
   const { protocol, hostname, origin } = target.origin;
-  if (protocol === "http:" && !isLoopback(hostname)) {
+  if (protocol === "http:" && !isLoopback(withoutBrackets(hostname))) {
     invocation.note(`${origin} is not https: whoever is on the way can read the operator token`);
   }
   return createOperator(target, machineTime);

@@ -1,6 +1,4 @@
 import type { AddressInfo } from "node:net";
-import { isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { FastifyBaseLogger } from "fastify";
 import { equalBytes, fromHex, toHex } from "../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
@@ -8,6 +6,7 @@ import type { DealtSimulation, ReturnWindow } from "../shared/protocol/connectio
 import { MurmurError } from "../shared/protocol/errors.ts";
 import type { RunEvent } from "../shared/protocol/events.ts";
 import { FRAME_VERSION } from "../shared/protocol/frame.ts";
+import { bracketed, isWildcard } from "../shared/protocol/hosts.ts";
 import type { SeededRandom } from "../shared/random/seeded-random.ts";
 import type { Clock } from "../shared/time/clock.ts";
 import { steadyClock, type TimeSources } from "../shared/time/steady-clock.ts";
@@ -17,16 +16,16 @@ import { deviceEndpoint } from "./api/device-endpoint.ts";
 import { createEventFeed } from "./api/event-feed.ts";
 import type { TlsFiles } from "./api/http-server.ts";
 import { createMetrics } from "./api/metrics.ts";
-import { createOwnNames } from "./api/own-names.ts";
+import { createOwnNames, ownAddresses } from "./api/own-names.ts";
 import type { RateLimits } from "./api/rate-limits.ts";
 import { createDeviceHub, type DeviceHub } from "./connections/device-hub.ts";
 import { largestDeviceFrame } from "./connections/frame-limits.ts";
-import { hubObserver } from "./connections/hub-observer.ts";
 import { simulatedPlaces } from "./connections/places.ts";
 import { createSendPump } from "./connections/send-pump.ts";
 import { createRegistry, type Registry } from "./enrolment/registry.ts";
 import { type Log, logEvent } from "./event-log-lines.ts";
 import { countEvent } from "./event-metrics.ts";
+import { hubObserver } from "./hub-observer.ts";
 import { createRoundHost, type RoundHost } from "./round-host.ts";
 import { trackRunStatus } from "./run-status.ts";
 import { returnWindow } from "./selection/pace.ts";
@@ -305,16 +304,8 @@ const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** How the machine itself reaches what listens on `host`. */
 function reachableName(host: string): string {
-  if (host === "0.0.0.0" || host === "") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return isIP(host) === 6 ? `[${host}]` : host;
-}
-
-/** The addresses of this machine, without those of its loopback interface. */
-export function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((entries) =>
-    (entries ?? []).filter(({ internal }) => !internal).map(({ address }) => address.toLowerCase()),
-  );
+  if (!isWildcard(host)) return bracketed(host);
+  return host.includes(":") ? "[::1]" : "127.0.0.1";
 }
 
 function listenError(error: unknown, { host, port }: NetworkOptions): unknown {

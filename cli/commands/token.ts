@@ -15,7 +15,8 @@ export const token: CommandDefinition = (parent, act) => {
     .option("--scope <scope>", "enrol lets devices in; operate does what these commands do (default: enrol)")
     .action(
       act(async (invocation, _args, options) => {
-        const { isLoopback, openOperator } = await import("../operator-client.ts");
+        const { openOperator } = await import("../operator-client.ts");
+        const { isLoopback, withoutBrackets } = await import("../../shared/protocol/hosts.ts");
         const { devicesText, joinAddress, newTokenLines } = await import("../views/new-token-lines.ts");
         const { formatDuration } = await import("../../simulations/experiments/config-values.ts");
         const terms = await termsOf(options);
@@ -34,7 +35,7 @@ export const token: CommandDefinition = (parent, act) => {
           newTokenLines(made, terms, url, paint).join("\n"),
         );
         const { hostname } = new URL(url);
-        if (terms.scope === "enrol" && isLoopback(hostname)) {
+        if (terms.scope === "enrol" && isLoopback(withoutBrackets(hostname))) {
           invocation.note(`for devices elsewhere, write the name that they dial in place of ${hostname}`);
         }
       }),

@@ -1,4 +1,5 @@
-import { ownAddresses } from "../../server/coordinator.ts";
+import { ownAddresses } from "../../server/api/own-names.ts";
+import { bracketed, isLoopback, isWildcard } from "../../shared/protocol/hosts.ts";
 import type { ServeFile } from "../../simulations/experiments/serve-file.ts";
 import type { Colours } from "./colours.ts";
 
@@ -12,13 +13,12 @@ export function servingLines(
     `${paint.bold("coordinator")}  ${url}`,
     `${paint.dim("join here")}    murmur join ${url} --devices ${devices}`,
   ];
-  if (isLoopbackHost(host)) return lines;
+  if (isLoopback(host)) return lines;
   const { protocol, port } = new URL(url);
-  const addresses = WILDCARDS.has(host) ? ownAddresses().filter((address) => !address.startsWith("fe80:")) : [host];
+  const addresses = isWildcard(host) ? ownAddresses().filter((address) => !address.startsWith("fe80:")) : [host];
   for (const address of addresses) {
-    const name = address.includes(":") ? `[${address}]` : address;
     lines.push(
-      `${paint.dim("elsewhere")}    murmur join '${protocol}//${name}:${port || (secure ? 443 : 80)}/#${joinToken}'`,
+      `${paint.dim("elsewhere")}    murmur join '${protocol}//${bracketed(address)}:${port || (secure ? 443 : 80)}/#${joinToken}'`,
     );
   }
   lines.push(
@@ -37,10 +37,4 @@ export function servingLines(
     );
   }
   return lines;
-}
-
-const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
-
-function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\./.test(host);
 }

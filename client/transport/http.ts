@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import { enrolMessage } from "../../shared/protocol/connection-messages.ts";
+import { enrolMessage, MOST_ENROLLED_AT_ONCE } from "../../shared/protocol/connection-messages.ts";
 import { encodeCertificate } from "../../shared/secagg/certificates.ts";
 import type { Clock } from "../../shared/time/clock.ts";
 import type { DeviceIdentity } from "../secagg/session.ts";
@@ -19,7 +19,6 @@ export interface HttpOptions {
 /** Milliseconds without a byte, after which a request is given up. */
 const STALL_TIMEOUT = 15_000;
 /** Devices in one request. */
-const LARGEST_ENROLMENT = 1000;
 /** Attempts in a row that bring not a byte more of a model. */
 const FRUITLESS_ATTEMPTS = 4;
 const FIRST_PAUSE = 250;
@@ -35,8 +34,8 @@ export async function enrolDevices(
   token: string,
   identities: readonly DeviceIdentity[],
 ): Promise<void> {
-  for (let start = 0; start < identities.length; start += LARGEST_ENROLMENT) {
-    const devices = identities.slice(start, start + LARGEST_ENROLMENT).map((identity) => ({
+  for (let start = 0; start < identities.length; start += MOST_ENROLLED_AT_ONCE) {
+    const devices = identities.slice(start, start + MOST_ENROLLED_AT_ONCE).map((identity) => ({
       publicKey: toHex(identity.publicKey),
       ...(identity.certificate === undefined ? {} : { certificate: toHex(encodeCertificate(identity.certificate)) }),
       signature: toHex(identity.sign(enrolMessage(options.provider, token, { audience, idPk: identity.publicKey }))),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { type RawData, WebSocket } from "ws";
-import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
+import { DEVICE_PATH, subprotocol } from "../../shared/protocol/connection-messages.ts";
 import type { Clock } from "../../shared/time/clock.ts";
 import { LARGEST_ANSWER, readAnswer } from "./answers.ts";
 import type { Dial, TransportEnd, TransportEvents } from "./transport.ts";
@@ -11,9 +11,6 @@ export interface WebSocketOptions {
   readonly software: string;
   readonly clock: Clock;
 }
-
-export const DEVICE_PATH = "/v1/device";
-export const SUBPROTOCOL = `murmuration.${FRAME_VERSION}`;
 
 /** Milliseconds for TCP, TLS and the upgrade together. */
 const HANDSHAKE_TIMEOUT = 10_000;
@@ -27,7 +24,7 @@ export function webSocketDial({ origin, software, clock }: WebSocketOptions): Di
   const url = new URL(DEVICE_PATH, origin);
   url.protocol = origin.protocol === "https:" ? "wss:" : "ws:";
   return (events) => {
-    const socket = new WebSocket(url, [SUBPROTOCOL], {
+    const socket = new WebSocket(url, [subprotocol()], {
       perMessageDeflate: false,
       maxPayload: LARGEST_FRAME,
       handshakeTimeout: HANDSHAKE_TIMEOUT,

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
+import { DEVICE_PATH, subprotocol } from "../../shared/protocol/connection-messages.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
 import type { Connection, DeviceHub } from "../connections/device-hub.ts";
@@ -14,9 +15,6 @@ export interface DeviceEndpointOptions {
   readonly mostConnections: number;
 }
 
-/** Where devices connect. */
-export const DEVICE_PATH = "/v1/device";
-
 /**
  * The devices' WebSocket: binary frames, not compressed (masked vectors do not compress), none longer than the task
  * needs. What the frames say is the hub's business.
@@ -29,7 +27,7 @@ export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEnd
     perMessageDeflate: false,
     maxPayload: largestFrame,
     closeTimeout: GOODBYE_MS,
-    handleProtocols: () => subprotocol(FRAME_VERSION),
+    handleProtocols: () => subprotocol(),
   };
   const server = new WebSocketServer(options);
   server.on("wsClientError", (error, socket) => {
@@ -59,11 +57,6 @@ export function deviceEndpoint({ hub, largestFrame, mostConnections }: DeviceEnd
 /** Milliseconds that a peer has to close its side. */
 const GOODBYE_MS = 2_000;
 
-/** The version of the protocol, as a WebSocket names it. */
-export function subprotocol(version: number): string {
-  return `murmuration.${version}`;
-}
-
 /** @throws {MurmurError} which says which side is older. */
 export function requireSameVersion(offered: string | undefined): void {
   const versions = (offered ?? "")
@@ -73,10 +66,7 @@ export function requireSameVersion(offered: string | undefined): void {
     .map(Number);
   if (versions.includes(FRAME_VERSION)) return;
   if (versions.length === 0) {
-    throw new MurmurError(
-      "request-invalid",
-      `A device connects with the WebSocket protocol ${subprotocol(FRAME_VERSION)}.`,
-    );
+    throw new MurmurError("request-invalid", `A device connects with the WebSocket protocol ${subprotocol()}.`);
   }
   const newest = Math.max(...versions);
   const older = newest < FRAME_VERSION ? "the device" : "the coordinator";

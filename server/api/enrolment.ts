@@ -1,13 +1,12 @@
 import type { FastifyPluginAsyncZod } from "@fastify/type-provider-zod";
 import { z } from "zod";
 import { fromHex } from "../../shared/crypto/bytes.ts";
+import { MOST_ENROLLED_AT_ONCE } from "../../shared/protocol/connection-messages.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { CERTIFICATE_BYTES } from "../../shared/secagg/certificates.ts";
 import { errorResponses } from "./errors.ts";
 import { PROTECTION_LEVELS, type Services } from "./services.ts";
 
-/** Devices in one request: about a tenth of a second of verifying, in pieces. */
-const MOST_DEVICES = 1000;
 /** A thousand devices with certificates, and slack for white space. */
 const BODY_LIMIT = 1 << 19;
 
@@ -28,7 +27,7 @@ const bodySchema = z.strictObject({
       }),
     )
     .min(1)
-    .max(MOST_DEVICES),
+    .max(MOST_ENROLLED_AT_ONCE),
 });
 
 const enrolledSchema = z.object({

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { networkInterfaces } from "node:os";
 import { MurmurError } from "../../shared/protocol/errors.ts";
+import { isLoopback, isWildcard, withoutBrackets } from "../../shared/protocol/hosts.ts";
 
 /** The names under which this coordinator may be addressed. */
 export interface OwnNames {
@@ -25,7 +27,7 @@ export interface OwnNamesOptions {
 export function createOwnNames({ names, host, port, interfaces }: OwnNamesOptions): OwnNames {
   const configured = new Set(names.map((name) => name.toLowerCase()));
   const bound = withoutBrackets(host.toLowerCase());
-  const wildcard = WILDCARDS.has(bound);
+  const wildcard = isWildcard(bound);
 
   function isOwnAddress(name: string): boolean {
     if (name === bound && !wildcard) return true;
@@ -68,7 +70,6 @@ function isOwnOrigin(origin: string, names: OwnNames): boolean {
   return host !== undefined && names.accepts(host);
 }
 
-const WILDCARDS: ReadonlySet<string> = new Set(["", "0.0.0.0", "::", "0:0:0:0:0:0:0:0"]);
 /** What a client leaves away. */
 const DEFAULT_PORTS: readonly number[] = [80, 443];
 
@@ -81,11 +82,9 @@ function parseAuthority(text: string): { readonly name: string; readonly port: n
   return { name, port: port === undefined ? undefined : Number(port) };
 }
 
-function withoutBrackets(name: string): string {
-  return name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name;
-}
-
-/** Names that never leave the machine; a name under .localhost is not among them, for resolvers differ about it. */
-export function isLoopback(name: string): boolean {
-  return name === "localhost" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name) || name === "::1";
+/** The addresses of this machine, without those of its loopback interface. */
+export function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((entries) =>
+    (entries ?? []).filter(({ internal }) => !internal).map(({ address }) => address.toLowerCase()),
+  );
 }

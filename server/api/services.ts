@@ -2,6 +2,7 @@ import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { RunStatus } from "../../shared/protocol/events.ts";
 import type { Refusal, Stage } from "../../shared/protocol/reasons.ts";
 import type { Clock } from "../../shared/time/clock.ts";
+import type { StopRequest } from "../../shared/time/stop-signal.ts";
 import type { Registry } from "../enrolment/registry.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { Metrics } from "./metrics.ts";
@@ -65,10 +66,7 @@ export interface Services {
     /** False when no such device is connected. */
     disconnect(publicKey: string, reason: Refusal, message: string): boolean;
   };
-  stop(request: StopRequest): void;
+  stop(request: Exclude<StopRequest, "none">): void;
   /** Why the coordinator cannot serve devices now; empty when it can. */
   ready(): string[];
 }
-
-/** `after-round` lets the round that is under way end; `now` abandons it. */
-export type StopRequest = "after-round" | "now";

@@ -16,5 +16,5 @@ export interface DeviceSocket {
 }
 
 /** RFC 6455 section 7.4.1. */
-export const CLOSE_CODES = { normal: 1000, goingAway: 1001, policy: 1008, tooBig: 1009 } as const;
+export const CLOSE_CODES = { goingAway: 1001, policy: 1008 } as const;
 export type CloseCode = (typeof CLOSE_CODES)[keyof typeof CLOSE_CODES];

@@ -1,8 +1,18 @@
 import type { CryptoProvider } from "../crypto/provider.ts";
 import { createWriter, type Reader } from "./encoding.ts";
-import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
+import { encodeFrame, FRAME_TYPES, FRAME_VERSION, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
 import { readBody, readSeed } from "./read-body.ts";
 import { REFUSALS, type Refusal } from "./reasons.ts";
+
+/** Where devices connect, by WebSocket. */
+export const DEVICE_PATH = "/v1/device";
+/** Devices that one request may enrol. */
+export const MOST_ENROLLED_AT_ONCE = 1000;
+
+/** A version of the protocol, as a WebSocket's subprotocol names it. */
+export function subprotocol(version: number = FRAME_VERSION): string {
+  return `murmuration.${version}`;
+}
 
 /**
  * The messages of a connection, around the rounds that it carries. `docs/protocol.md` has them byte by byte.

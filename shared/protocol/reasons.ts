@@ -121,8 +121,6 @@ export const REFUSALS = {
   stopping: 11,
   /** the run is over: there is nothing to come back for */
   finished: 12,
-  /** more connections than it serves at once */
-  busy: 13,
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 

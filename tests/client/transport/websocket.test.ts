@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TransportEnd } from "../../../client/transport/transport.ts";
-import { SUBPROTOCOL, webSocketDial } from "../../../client/transport/websocket.ts";
+import { webSocketDial } from "../../../client/transport/websocket.ts";
 import { type FakeServerScript, fakeServer, transportOptions } from "./fake-server.ts";
 
 async function dialled(script: FakeServerScript, act: { opened?(): void } = {}) {
@@ -41,7 +41,7 @@ describe("a WebSocket", () => {
     const { frames, heard, end } = await dialled({
       onSocket(socket, request) {
         expect(request.url).toBe("/v1/device");
-        expect(request.headers["sec-websocket-protocol"]).toBe(SUBPROTOCOL);
+        expect(request.headers["sec-websocket-protocol"]).toBe("murmuration.1");
         expect(request.headers["sec-websocket-extensions"]).toBeUndefined();
         expect(request.headers["user-agent"]).toBe("test/1");
         socket.on("message", (data: Buffer) => void received.push([...data]));

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { machineTime } from "../../../cli/machine-time.ts";
-import { DEVICE_PATH, deviceEndpoint, requireSameVersion, subprotocol } from "../../../server/api/device-endpoint.ts";
+import { deviceEndpoint, requireSameVersion } from "../../../server/api/device-endpoint.ts";
 import { refuseUpgrade } from "../../../server/api/upgrades.ts";
 import { createDeviceHub, type DeviceHub } from "../../../server/connections/device-hub.ts";
 import { simulatedPlaces } from "../../../server/connections/places.ts";
@@ -12,9 +12,11 @@ import { createSendPump } from "../../../server/connections/send-pump.ts";
 import { cryptoProvider } from "../../../shared/crypto/node-provider.ts";
 import {
   connectMessage,
+  DEVICE_PATH,
   decodeRefused,
   encodeAuthentication,
   encodeCheckIn,
+  subprotocol,
 } from "../../../shared/protocol/connection-messages.ts";
 import { decodeFrame, encodeFrame, FRAME_TYPES, FRAME_VERSION, NO_INDEX } from "../../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../../shared/protocol/ids.ts";

@@ -1,6 +1,6 @@
-import type { Metrics } from "../api/metrics.ts";
-import type { Log } from "../event-log-lines.ts";
-import type { HubObserver } from "./device-hub.ts";
+import type { Metrics } from "./api/metrics.ts";
+import type { HubObserver } from "./connections/device-hub.ts";
+import type { Log } from "./event-log-lines.ts";
 
 /** Counts what happens to connections, and tells the operator what is out of the ordinary. */
 export function hubObserver(metrics: Metrics, log: Log): HubObserver {
