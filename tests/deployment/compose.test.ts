@@ -99,17 +99,19 @@ describe("docker-compose.yml: the coordinator", () => {
   });
 
   it.each([
-    ["healthy when it is ready", 200, "/readyz", 0],
-    ["unhealthy when it says that it is not", 503, "/readyz", 1],
-    ["unhealthy when something else answers there", 200, "/", 1],
-  ])("is %s", async (_, status, path, exitCode) => {
+    ["healthy when it is ready", "coordinator", 200, "/readyz", 0],
+    ["unhealthy when it says that it is not", "coordinator", 503, "/readyz", 1],
+    ["unhealthy when something else answers there", "coordinator", 200, "/", 1],
+    ["healthy while its coordinator lives", "fleet", 200, "/healthz", 0],
+    ["unhealthy when its coordinator does not", "fleet", 500, "/healthz", 1],
+  ] as const)("is %s: the %s", async (_, service, status, path, exitCode) => {
     const server = createServer((request, response) => {
       response.statusCode = request.url === path ? status : 404;
       response.end('{"ready":"as the status says"}');
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     onTestFinished(() => void server.close());
-    expect(await healthOf((server.address() as AddressInfo).port)).toBe(exitCode);
+    expect(await healthOf(service, (server.address() as AddressInfo).port)).toBe(exitCode);
   });
 
   it("is unhealthy when nothing listens", async () => {
@@ -117,15 +119,17 @@ describe("docker-compose.yml: the coordinator", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
-    expect(await healthOf(port)).toBe(1);
+    expect(await healthOf("coordinator", port)).toBe(1);
+    expect(await healthOf("fleet", port)).toBe(1);
   });
 });
 
 /** The exit code of the health check, as a container would run it. */
-function healthOf(port: number): Promise<number> {
-  const [kind, command, ...args] = coordinator.healthcheck?.test ?? [];
+function healthOf(service: "coordinator" | "fleet", port: number): Promise<number> {
+  const [kind, command, ...args] = { coordinator, fleet }[service].healthcheck?.test ?? [];
   expect([kind, command]).toEqual(["CMD", "node"]);
-  const at = `127.0.0.1:${flagValue(coordinator.command, "port")}`;
+  const host = service === "coordinator" ? "127.0.0.1" : "coordinator";
+  const at = `${host}:${flagValue(coordinator.command, "port")}`;
   expect(args.at(-1)).toContain(at);
   const here = args.map((argument) => argument.replace(at, `127.0.0.1:${port}`));
   return new Promise((resolve) => {
