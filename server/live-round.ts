@@ -1,7 +1,7 @@
 import type { DeviceId } from "../shared/protocol/ids.ts";
 import type { Clock } from "../shared/time/clock.ts";
 import type { StopSignal } from "../shared/time/stop-signal.ts";
-import type { RoundLinks, RoundListener } from "./connections/device-hub.ts";
+import type { RoundLinks, RoundListener } from "./connections/connection.ts";
 import type { Round, RoundEffects, RoundFact } from "./round.ts";
 
 /** A round over connections: what drives the state machine is sockets and real deadlines. */

@@ -3,7 +3,8 @@ import { type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import { DEVICE_PATH, subprotocol } from "../../shared/protocol/connection-messages.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { FRAME_VERSION } from "../../shared/protocol/frame.ts";
-import type { Connection, DeviceHub } from "../connections/device-hub.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { DeviceHub } from "../connections/device-hub.ts";
 import type { DeviceSocket } from "../connections/device-socket.ts";
 import { refuseUpgrade, type UpgradeHandler } from "./upgrades.ts";
 

@@ -12,9 +12,18 @@ import { decodeFrame, FRAME_TYPES, FrameError, frameType } from "../../shared/pr
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { ConnectionEnd, Refusal } from "../../shared/protocol/reasons.ts";
 import type { Clock } from "../../shared/time/clock.ts";
-import type { ConnectionLoss } from "../round.ts";
 import { type AdmissionRules, admit } from "./admission.ts";
+import {
+  type Connection,
+  ConnectionFault,
+  lossOf,
+  newConnection,
+  type RoundLinks,
+  type RoundListener,
+} from "./connection.ts";
 import { CLOSE_CODES, type DeviceSocket } from "./device-socket.ts";
+import { createHeartbeat } from "./heartbeat.ts";
+import { occupyConnections } from "./occupation.ts";
 import type { Places } from "./places.ts";
 import type { SendPump } from "./send-pump.ts";
 
@@ -66,40 +75,6 @@ export interface DeviceHub {
   close(reason: Extract<Refusal, "stopping" | "finished">, message: string, window?: ReturnWindow): void;
 }
 
-/** A round hears of its devices here. */
-export interface RoundListener {
-  frame(device: DeviceId, frame: Uint8Array): void;
-  gone(device: DeviceId, loss: ConnectionLoss): void;
-}
-
-/** A round's hold on its devices' connections. What concerns one that is gone is ignored. */
-export interface RoundLinks {
-  send(device: DeviceId, frame: Uint8Array): void;
-  pause(device: DeviceId): void;
-  resume(device: DeviceId): void;
-  /** The round is over: who is still there reads on, and may check in again. */
-  release(): void;
-}
-
-/** One connection. Its fields are the hub's to change. */
-export interface Connection {
-  readonly socket: DeviceSocket;
-  readonly address: string;
-  readonly nonce: Uint8Array;
-  phase: "challenged" | "open" | "ended";
-  idPk: Uint8Array | undefined;
-  /** Seconds since 1970 until which the device's certificate holds; without one, for ever. */
-  certifiedUntil: number;
-  device: DeviceId | undefined;
-  checkedIn: boolean;
-  paced: boolean;
-  round: RoundListener | undefined;
-  lastHeard: number;
-  /** Frames since the last check-in that belong to no round. */
-  stray: number;
-  cancelHandshake: (() => void) | undefined;
-}
-
 /** Told what happens, for the log and the metrics. */
 export interface HubObserver {
   opened(): void;
@@ -129,26 +104,12 @@ export interface DeviceHubOptions {
   readonly observer: HubObserver;
 }
 
-/** A device that broke the rules of a connection, or is not let in: the connection ends. */
-class ConnectionFault extends Error {
-  override readonly name = "ConnectionFault";
-  readonly reason: Refusal;
-  readonly window: ReturnWindow | undefined;
-
-  constructor(reason: Refusal, message: string, window?: ReturnWindow) {
-    super(message);
-    this.reason = reason;
-    this.window = window;
-  }
-}
-
 /** Late frames of a round that went on without the device: the chunks of one upload, not more. */
 const MOST_STRAY_FRAMES = 4096;
 /** Whoever was too slow once may have been kept waiting. */
 const SLOW_WINDOW: ReturnWindow = { min: 500, max: 5_000 };
 /** A device that finds no place comes back in a quarter of an hour, give or take a fifth (`fleet.md` 3.1). */
 const NO_PLACE_WINDOW: ReturnWindow = { min: 720_000, max: 1_080_000 };
-const BEATS = 30;
 
 export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
   const { provider, clock, pump, places, observer } = options;
@@ -159,7 +120,6 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
   const regulars = new Set<Connection>();
   const listeners = new Set<() => void>();
   let closing: { readonly reason: Refusal; readonly message: string; readonly window?: ReturnWindow } | undefined;
-  let beating: Iterator<Connection> = connections.values();
 
   function changed(): void {
     for (const listener of [...listeners]) listener();
@@ -296,6 +256,16 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
     }
   }
 
+  const heartbeat = createHeartbeat({
+    connections,
+    clock,
+    milliseconds: options.heartbeat,
+    onSilent: (connection) => cutOff(connection, "too-slow"),
+    onBeat(connection) {
+      if (connection.round === undefined) attempt(connection, () => requireCertified(connection));
+    },
+  });
+
   return {
     get sockets() {
       return connections.size;
@@ -318,21 +288,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
       return () => listeners.delete(listener);
     },
     open(socket, address) {
-      const connection: Connection = {
-        socket,
-        address,
-        nonce: provider.random.bytes(32),
-        phase: "challenged",
-        idPk: undefined,
-        certifiedUntil: Number.POSITIVE_INFINITY,
-        device: undefined,
-        checkedIn: false,
-        paced: false,
-        round: undefined,
-        lastHeard: clock.now(),
-        stray: 0,
-        cancelHandshake: undefined,
-      };
+      const connection = newConnection(socket, address, provider.random.bytes(32), clock.now());
       connections.add(connection);
       observer.opened();
       if (closing !== undefined) {
@@ -359,62 +315,22 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
     refuse: (connection, reason, message) => refuse(connection, reason, message),
     cutOff,
     connectionOf: (socket) => [...connections].find((connection) => connection.socket === socket),
-    beatInterval: options.heartbeat / BEATS,
-    beat() {
-      const now = clock.now();
-      for (let left = Math.ceil(connections.size / BEATS); left > 0; left--) {
-        let next = beating.next();
-        if (next.done === true) {
-          beating = connections.values();
-          next = beating.next();
-        }
-        if (next.done === true) return;
-        const connection = next.value;
-        if (connection.phase !== "open") continue;
-        // Who is held back cannot be heard, but has to hear that it is waited for.
-        if (!connection.socket.paused && now - connection.lastHeard > 2.5 * options.heartbeat) {
-          cutOff(connection, "too-slow");
-          continue;
-        }
-        connection.socket.ping();
-        if (connection.round === undefined) attempt(connection, () => requireCertified(connection));
-      }
-    },
+    beat: heartbeat.beat,
+    beatInterval: heartbeat.interval,
     occupy(devices, listener) {
-      const held = new Map<DeviceId, Connection>();
-      for (const device of devices) {
-        const connection = byDevice.get(device);
-        if (connection === undefined) continue;
-        connection.round = listener;
+      const held = devices.flatMap((device) => byDevice.get(device) ?? []);
+      for (const connection of held) {
         connection.checkedIn = false;
         waiting.delete(connection);
-        held.set(device, connection);
       }
-      const connectionOf = (device: DeviceId): Connection | undefined => {
-        const connection = held.get(device);
-        return connection?.phase === "open" ? connection : undefined;
-      };
-      return {
-        send(device, frame) {
-          const connection = connectionOf(device);
-          if (connection !== undefined) send(connection, frame);
+      return occupyConnections(held, listener, {
+        send,
+        resume,
+        released(connection) {
+          if (connection.checkedIn) waiting.add(connection);
         },
-        pause: (device) => connectionOf(device)?.socket.pause(),
-        resume(device) {
-          const connection = connectionOf(device);
-          if (connection !== undefined) resume(connection);
-        },
-        release() {
-          for (const connection of held.values()) {
-            if (connection.round !== listener) continue;
-            connection.round = undefined;
-            resume(connection);
-            if (connection.checkedIn) waiting.add(connection);
-          }
-          held.clear();
-          changed();
-        },
-      };
+        done: changed,
+      });
     },
     disconnect(publicKey, reason, message) {
       const connection = byKey.get(publicKey);
@@ -427,17 +343,4 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
       for (const connection of [...connections]) refuse(connection, reason, message, window);
     },
   };
-}
-
-/** What the end of a connection is to a round that the device was in. */
-function lossOf(end: ConnectionEnd): ConnectionLoss {
-  switch (end) {
-    case "malformed":
-    case "oversize":
-      return end;
-    case "too-slow":
-      return "deadline";
-    default:
-      return "disconnected";
-  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createDeviceHub, type RoundListener } from "../../../server/connections/device-hub.ts";
+import type { RoundListener } from "../../../server/connections/connection.ts";
+import { createDeviceHub } from "../../../server/connections/device-hub.ts";
 import { simulatedPlaces } from "../../../server/connections/places.ts";
 import { toHex } from "../../../shared/crypto/bytes.ts";
 import { cryptoProvider } from "../../../shared/crypto/node-provider.ts";
