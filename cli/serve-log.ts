@@ -4,7 +4,6 @@ import { LOG_REDACTION, LOG_SERIALIZERS } from "../server/api/logging.ts";
 
 export interface ServeLog {
   readonly logger: Logger;
-  /** Writes what is left. */
   close(): void;
 }
 
@@ -16,10 +15,12 @@ export const SERVE_LOG_FILE = "serve.log";
  * a gap, and the coordinator goes on.
  */
 export function openServeLog(target: string | undefined, folder: string, verbose: boolean): ServeLog {
-  const stream =
+  // Synchronous: a process that ends has then written what it said, and has opened what it writes to.
+  const stream = destination(
     target === "-"
-      ? destination({ dest: 2, sync: true })
-      : destination({ dest: target ?? join(folder, SERVE_LOG_FILE), mkdir: true, sync: false });
+      ? { dest: 2, sync: true }
+      : { dest: target ?? join(folder, SERVE_LOG_FILE), mkdir: true, sync: true },
+  );
   stream.on("error", () => {});
   const logger = pino(
     {
@@ -34,11 +35,6 @@ export function openServeLog(target: string | undefined, folder: string, verbose
   return {
     logger,
     close() {
-      try {
-        stream.flushSync();
-      } catch {
-        // Nothing has been written, or nothing can be any more.
-      }
       if (target !== "-") stream.end();
     },
   };
