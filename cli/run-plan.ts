@@ -32,19 +32,15 @@ export async function newRun(invocation: Invocation, file: string | undefined): 
   return { config, runId, folder: join(runs, runId), resume: false, before: emptyProgress(runId) };
 }
 
-export async function resumedRun(
-  invocation: Invocation,
-  file: string | undefined,
-  name: unknown,
-  transport: Transport,
-): Promise<RunPlan> {
+export async function resumedRun(invocation: Invocation, file: string | undefined, name: unknown): Promise<RunPlan> {
   if (file !== undefined || invocation.sources().file !== undefined || invocation.sources().assignments.length > 0) {
     throw new MurmurError("usage", "A run is resumed with the configuration that it was started with.", {
       hint: "Leave the configuration, --set and --seed out (and MURMUR_CONFIG, MURMUR_SET, MURMUR_SEED).",
     });
   }
   const { findRun } = await import("./run-folders.ts");
-  const folder = typeof name === "string" ? findRun(invocation, name) : await latestUnfinished(invocation, transport);
+  const folder =
+    typeof name === "string" ? findRun(invocation, name) : await latestUnfinished(invocation, "in-process");
   if (folder !== undefined) return planOf(folder);
   throw new MurmurError("run-not-found", "There is no run to resume: none was stopped before its end.");
 }

@@ -229,7 +229,7 @@ export async function openCoordinator(options: CoordinatorOptions): Promise<Coor
         get: (hash) =>
           host.model !== undefined && equalBytes(host.model.hash, fromHex(hash)) ? host.model.bytes : undefined,
       },
-      devices: { connected: () => hub.connected, waiting: () => hub.waitingCount, disconnect: hub.disconnect },
+      devices: { waiting: () => hub.waitingCount, disconnect: hub.disconnect },
       stop: options.stop,
       ready: () => (closing ? ["the coordinator stops"] : []),
     },

@@ -84,8 +84,8 @@ export function playLiveRound(options: LiveRoundOptions): Promise<LiveTraffic> {
         if (fact.stage === "configure") bytesDown += options.fetchedBytes;
       } else {
         // Uploads wait, each for its turn: until then they stay in the operating systems' buffers and with the devices.
-        for (const device of inRound) if (fact.stage === "mask") links.pause(device);
-        for (const device of inRound) if (fact.stage !== "mask") links.resume(device);
+        const hold = fact.stage === "mask" ? links.pause : links.resume;
+        for (const device of inRound) hold(device);
       }
     }
 

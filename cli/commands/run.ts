@@ -10,10 +10,7 @@ export const run: CommandDefinition = (parent, act) => {
     .action(
       act(async (invocation, [file], { resume }) => {
         const { newRun, resumedRun } = await import("../run-plan.ts");
-        const plan =
-          resume === undefined
-            ? await newRun(invocation, file)
-            : await resumedRun(invocation, file, resume, "in-process");
+        const plan = resume === undefined ? await newRun(invocation, file) : await resumedRun(invocation, file, resume);
         if (invocation.flags.dryRun) {
           const { describeRun } = await import("../describe-run.ts");
           return describeRun(invocation, plan);

@@ -61,7 +61,6 @@ export interface Services {
     get(hash: string): Uint8Array | undefined;
   };
   readonly devices: {
-    connected(): number;
     waiting(): number;
     /** False when no such device is connected. */
     disconnect(publicKey: string, reason: Refusal, message: string): boolean;

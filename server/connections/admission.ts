@@ -1,8 +1,7 @@
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { type Authentication, connectMessage } from "../../shared/protocol/connection-messages.ts";
-import { EncodingError } from "../../shared/protocol/encoding.ts";
 import type { Refusal } from "../../shared/protocol/reasons.ts";
-import { type Certificate, decodeCertificate, verifyCertificate } from "../../shared/secagg/certificates.ts";
+import { readCertificate, verifyCertificate } from "../../shared/secagg/certificates.ts";
 
 export interface AdmissionRules {
   readonly provider: Pick<CryptoProvider, "verifyEd25519">;
@@ -52,15 +51,6 @@ export function admit(
     certified !== undefined && verifyCertificate(provider, authority, population, idPk, certified, nowSeconds);
   if (holds) return { ok: true, until: certified.expiry };
   return refuse("uncertified", "The device has no certificate of the enrolment authority that holds now.");
-}
-
-function readCertificate(bytes: Uint8Array): Certificate | undefined {
-  try {
-    return decodeCertificate(bytes);
-  } catch (error) {
-    if (error instanceof EncodingError) return undefined;
-    throw error;
-  }
 }
 
 function refuse(reason: Refusal, message: string): Admission {

@@ -2,9 +2,8 @@ import { setImmediate as letOthersRun } from "node:timers/promises";
 import { toHex } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { enrolMessage } from "../../shared/protocol/connection-messages.ts";
-import { EncodingError } from "../../shared/protocol/encoding.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import { type Certificate, decodeCertificate, verifyCertificate } from "../../shared/secagg/certificates.ts";
+import { readCertificate, verifyCertificate } from "../../shared/secagg/certificates.ts";
 import type { Clock } from "../../shared/time/clock.ts";
 import type { DeviceRecord, EnrolmentStore, TokenRecord, TokenScope } from "../store/enrolment-store.ts";
 import { createTokenBook, type TokenTerms, type TokenView } from "./tokens.ts";
@@ -179,15 +178,6 @@ function requireDistinct(requests: readonly EnrolmentRequest[]): void {
   const keys = new Set(requests.map(({ idPk }) => toHex(idPk)));
   if (keys.size !== requests.length) {
     throw new MurmurError("request-invalid", "The same device is in the request twice.");
-  }
-}
-
-function readCertificate(bytes: Uint8Array): Certificate | undefined {
-  try {
-    return decodeCertificate(bytes);
-  } catch (error) {
-    if (error instanceof EncodingError) return undefined;
-    throw error;
   }
 }
 

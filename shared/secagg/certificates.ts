@@ -1,6 +1,6 @@
 import { fromHex, toHex } from "../crypto/bytes.ts";
 import type { CryptoProvider, Ed25519Key } from "../crypto/provider.ts";
-import { createReader, createWriter } from "../protocol/encoding.ts";
+import { createReader, createWriter, EncodingError } from "../protocol/encoding.ts";
 
 /**
  * An enrolment authority's word that a device belongs to a population:
@@ -54,6 +54,16 @@ export function decodeCertificate(bytes: Uint8Array): Certificate {
   const certificate = { expiry: reader.f64(), signature: reader.fixed(64) };
   reader.end();
   return certificate;
+}
+
+/** The certificate that a peer sent, or undefined when the bytes are none. */
+export function readCertificate(bytes: Uint8Array): Certificate | undefined {
+  try {
+    return decodeCertificate(bytes);
+  } catch (error) {
+    if (error instanceof EncodingError) return undefined;
+    throw error;
+  }
 }
 
 /** As one line of text, for files that people pass around. */

@@ -1,7 +1,7 @@
 import { createDevice, type Device, type DeviceOptions } from "../../client/device.ts";
-import type { DeviceJournal, UploadEntry } from "../../client/journal.ts";
+import type { DeviceJournal } from "../../client/journal.ts";
 import type { DevicePolicy } from "../../client/secagg/policy.ts";
-import { equalBytes } from "../../shared/crypto/bytes.ts";
+import { rememberUploads, type UploadMemory } from "../../client/storage/upload-memory.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { type DeviceId, simulatedDeviceName } from "../../shared/protocol/ids.ts";
 import type { Certificate } from "../../shared/secagg/certificates.ts";
@@ -39,30 +39,28 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
   const devices = Array.from({ length: options.size }, (_, i) => simulatedDeviceName(i, options.size));
   const indices = new Map(devices.map((id, i) => [id, i]));
   const machines = new Map<DeviceId, Device>();
-  const uploads = new Map<DeviceId, UploadEntry[]>();
+  const uploads = new Map<DeviceId, UploadMemory>();
   for (const upload of options.uploads) recall(upload);
 
   function recall({ device, ...entry }: FleetUpload): void {
-    uploadsOf(device).push(entry);
+    uploadsOf(device).add(entry);
   }
 
-  function uploadsOf(id: DeviceId): UploadEntry[] {
+  function uploadsOf(id: DeviceId): UploadMemory {
     const known = uploads.get(id);
     if (known !== undefined) return known;
-    const fresh: UploadEntry[] = [];
+    const fresh = rememberUploads();
     uploads.set(id, fresh);
     return fresh;
   }
 
   function journalOf(id: DeviceId): DeviceJournal {
-    const entries = uploadsOf(id);
+    const memory = uploadsOf(id);
     return {
-      latestRound: (taskId) => entries.findLast((entry) => equalBytes(entry.taskId, taskId))?.roundId,
-      hasUploaded: (modelHash) => entries.some((entry) => equalBytes(entry.modelHash, modelHash)),
-      uploadsSince: (since) => entries.filter(({ at }) => at >= since).length,
+      ...memory,
       record(entry) {
         options.recordUpload({ device: id, ...entry });
-        entries.push(entry);
+        memory.add(entry);
       },
     };
   }
@@ -103,7 +101,7 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
       if (index === undefined) throw new Error(`there is no device ${id} in this fleet`);
       return index;
     },
-    hasUploaded: (id, modelHash) => uploadsOf(id).some((entry) => equalBytes(entry.modelHash, modelHash)),
+    hasUploaded: (id, modelHash) => uploadsOf(id).hasUploaded(modelHash),
     recall,
   };
 }

@@ -86,7 +86,6 @@ export function openCoordinator(options: CoordinatorOptions = {}): Coordinator {
     }),
     models,
     devices: {
-      connected: () => 5,
       waiting: () => 4,
       disconnect: (...args) => calls.push(["disconnect", ...args]) > 0,
     },
