@@ -1,4 +1,5 @@
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
+import type { LocalTraining } from "../shared/learning/local-training.ts";
 import { type ParameterVector, parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
 import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
@@ -20,7 +21,7 @@ export interface FederatedTask {
   /** The agreement of every round, but for the round and the model. */
   readonly terms: Omit<SecAggAgreement, "roundId" | "modelHash">;
   readonly model: string;
-  readonly training: { readonly epochs: number; readonly batchSize: number; readonly learningRate: number };
+  readonly training: LocalTraining;
   readonly deadlines: RoundDeadlines;
   /** Updates that a round wants. */
   readonly goal: number;

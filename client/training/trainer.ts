@@ -1,13 +1,15 @@
 import type { Examples } from "../../shared/learning/examples.ts";
+import type { LocalTraining } from "../../shared/learning/local-training.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import type { SeededRandom } from "../../shared/random/seeded-random.ts";
 
-/** What a device is asked to do with its examples. */
-export interface TrainingTask {
-  readonly epochs: number;
-  /** Examples a step; the last batch of an epoch may be smaller. */
-  readonly batchSize: number;
-  readonly learningRate: number;
+/** What a device is asked to do with its examples, and what it adds of its own. */
+export interface TrainingTask extends LocalTraining {
+  /**
+   * Added to every step's gradient, one value a parameter: c − c_i in SCAFFOLD (Karimireddy et al. 2020, arXiv 1910.06378,
+   * Algorithm 1, line 10).
+   */
+  readonly correction?: ParameterVector;
 }
 
 export interface TrainingResult {

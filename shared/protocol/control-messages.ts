@@ -1,3 +1,4 @@
+import type { LocalTraining } from "../learning/local-training.ts";
 import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secagg/agreement.ts";
 import { CHUNK_BYTES } from "./chunks.ts";
 import { createWriter } from "./encoding.ts";
@@ -24,7 +25,7 @@ export interface Configuration {
   readonly model: string;
   /** Length of the parameter vector; the model's bytes are four times as many. */
   readonly parameters: number;
-  readonly training: { readonly epochs: number; readonly batchSize: number; readonly learningRate: number };
+  readonly training: LocalTraining;
   readonly deadlines: RoundDeadlines;
   /** Declares the round a simulation: rounding and batch order come from this seed. */
   readonly simulationSeed?: number;
