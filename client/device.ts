@@ -1,7 +1,7 @@
 import { compareBytes, equalBytes } from "../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import { type ParameterVector, parametersFromBytes } from "../shared/learning/parameters.ts";
-import { encodeUpdate, transformsOf } from "../shared/learning/transforms/index.ts";
+import { transformsOf } from "../shared/learning/transforms/index.ts";
 import { UPLOADS_AT_ONCE } from "../shared/protocol/chunks.ts";
 import {
   type Configuration,
@@ -16,9 +16,10 @@ import { decodeFrame, FRAME_TYPES, FrameError } from "../shared/protocol/frame.t
 import type { AbortCode } from "../shared/protocol/reasons.ts";
 import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.ts";
 import { contextHash } from "../shared/secagg/agreement.ts";
-import { NonFiniteUpdateError, secureRounding, seededRounding } from "../shared/secagg/quantise.ts";
+import { NonFiniteUpdateError, secureRounding } from "../shared/secagg/quantise.ts";
 import { MetricRangeError } from "../shared/secagg/slots.ts";
 import { type DeviceJournal, uploadJournal } from "./journal.ts";
+import { encodeLocalUpdate, type SimulatedPlace, simulatedBatches, simulatedRounding } from "./local-update.ts";
 import { DeviceAbort } from "./secagg/device-abort.ts";
 import { createPlaintextClient } from "./secagg/plaintext.ts";
 import { checkAgreement, type DevicePolicy } from "./secagg/policy.ts";
@@ -190,23 +191,22 @@ export function createDevice(options: DeviceOptions): Device {
     const random =
       simulationSeed === undefined
         ? seededRandom(seedFromSystem(provider), "batches")
-        : seededRandom(simulationSeed, "batches", roundNumber(round.roundId), options.name);
+        : simulatedBatches(placeOf(simulationSeed, round));
     return {
       send: [encodeAccept(round)],
       train: { model: name, parameters, task: training, random },
     };
   }
 
+  function placeOf(seed: number, round: RoundContext): SimulatedPlace {
+    return { seed, round: roundNumber(round.roundId), device: options.name };
+  }
+
   function encodeInput(round: RoundContext, parameters: ParameterVector, result: TrainingResult): Int32Array {
     const { agreement, simulationSeed } = round.configuration;
-    const delta = result.parameters;
-    subtract(delta, parameters);
     const rounding =
-      simulationSeed === undefined
-        ? secureRounding(provider)
-        : seededRounding(seededRandom(simulationSeed, "rounding", roundNumber(round.roundId), options.name));
-    const metrics = { examples: result.examples, lossSum: result.lossSum, correct: result.correct };
-    return encodeUpdate(transformsOf(agreement), { kind: "float", values: delta, metrics }, { rounding });
+      simulationSeed === undefined ? secureRounding(provider) : simulatedRounding(placeOf(simulationSeed, round));
+    return encodeLocalUpdate(transformsOf(agreement), parameters, result, rounding);
   }
 
   function begin(now: number, trained: Extract<State, { kind: "trained" }>): DeviceEffects {
@@ -330,10 +330,6 @@ export function createDevice(options: DeviceOptions): Device {
 }
 
 /** Apart from the closure above, in which the same loop takes three times as long. */
-function subtract(from: ParameterVector, what: ParameterVector): void {
-  for (let i = 0; i < from.length; i++) from[i] -= what[i];
-}
-
 /** The round's number within its task: the low 53 bits of its id. */
 export function roundNumber(roundId: Uint8Array): number {
   const view = new DataView(roundId.buffer, roundId.byteOffset, roundId.byteLength);
