@@ -1,5 +1,6 @@
 import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { type Dataset, datasetHash, type ImageSet } from "./dataset.ts";
+import { type Dataset, datasetHash } from "./dataset.ts";
+import type { ExampleSet } from "./example-set.ts";
 
 const CLASSES = 10;
 /** As large as MNIST's, so that every model of the zoo takes them. */
@@ -21,7 +22,8 @@ export function generateBlobs(seed: number): Dataset {
   const test = drawExamples(seed, "blobs/test", prototypes, TEST_PER_CLASS);
   return {
     name: "blobs",
-    classes: CLASSES,
+    labels: "classes",
+    outputs: CLASSES,
     inputShape: train.inputShape,
     train,
     test,
@@ -53,18 +55,23 @@ function addBlob(image: Float64Array, row: number, column: number): void {
   }
 }
 
-function drawExamples(seed: number, purpose: string, prototypes: readonly Float64Array[], perClass: number): ImageSet {
+function drawExamples(
+  seed: number,
+  purpose: string,
+  prototypes: readonly Float64Array[],
+  perClass: number,
+): ExampleSet {
   const random = seededRandom(seed, purpose);
   const count = perClass * CLASSES;
-  const pixels = new Uint8Array(count * PIXELS);
+  const values = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
   for (let example = 0; example < count; example++) {
     const label = example % CLASSES;
     labels[example] = label;
     for (let pixel = 0; pixel < PIXELS; pixel++) {
       const level = Math.round(prototypes[label][pixel] + NOISE * random.normal());
-      pixels[example * PIXELS + pixel] = Math.min(255, Math.max(0, level));
+      values[example * PIXELS + pixel] = Math.min(255, Math.max(0, level));
     }
   }
-  return { pixels, labels, count, inputShape: [SIDE, SIDE, 1] };
+  return { values, scale: 1 / 255, labels, count, inputShape: [SIDE, SIDE, 1] };
 }

@@ -1,69 +1,73 @@
 import { createHash } from "node:crypto";
-import type { Examples } from "../../shared/learning/examples.ts";
+import type { ExampleSet } from "./example-set.ts";
 
-/** Labelled images as they are stored: one byte a pixel, scaled only when they are gathered. */
-export interface ImageSet {
-  /** count × (product of inputShape) grey or colour levels, row by row. */
-  readonly pixels: Uint8Array;
-  /** count class indices, below the dataset's `classes`. */
-  readonly labels: Uint8Array;
-  readonly count: number;
-  /** Shape of one image, channels last: [28, 28, 1]. */
-  readonly inputShape: readonly number[];
-}
-
+/** Data without code: a structured clone of it is the whole of it. */
 export interface Dataset {
   readonly name: string;
-  readonly classes: number;
+  /** Shape of one example, without a batch dimension. */
   readonly inputShape: readonly number[];
+  /** A class index below `outputs`, or `outputs` real targets an example. */
+  readonly labels: "classes" | "targets";
+  readonly outputs: number;
   /** What is dealt to devices. */
-  readonly train: ImageSet;
+  readonly train: ExampleSet;
   /** Public: the coordinator may evaluate on it. */
-  readonly test: ImageSet;
+  readonly test: ExampleSet;
+  /** Whose the examples are, where they have natural owners: what the sets' `keys` point into. */
+  readonly keyNames?: readonly string[];
+  /** What each class is called, where it has a name. */
+  readonly classNames?: readonly string[];
   /** Hash of the content, hexadecimal, for the run's stamp ({@link datasetHash}). */
   readonly sha256: string;
 }
 
-/** Pixel levels on the interval [0, 1]. */
-const SCALED = Float32Array.from({ length: 256 }, (_, level) => level / 255);
-
 /**
- * The images at `indices`, in that order, pixels scaled to [0, 1].
- * @throws {RangeError} for an index that is not in the set.
+ * SHA-256, hexadecimal, of the training values, training labels, test values and test labels, in that order; of each
+ * set's rows and keys too, after its labels, where it has them.
  */
-export function gatherExamples(set: ImageSet, indices: ArrayLike<number>): Examples {
-  const size = imageSize(set);
-  const inputs = new Float32Array(indices.length * size);
-  const labels = new Int32Array(indices.length);
-  for (let i = 0; i < indices.length; i++) {
-    const index = indices[i];
-    if (!Number.isInteger(index) || index < 0 || index >= set.count) {
-      throw new RangeError(`no image ${index} in a set of ${set.count}`);
-    }
-    scaleInto(inputs, i * size, set.pixels, index * size, size);
-    labels[i] = set.labels[index];
-  }
-  return { inputs, labels, inputShape: set.inputShape, count: indices.length };
-}
-
-/** Every image of the set, in its order. */
-export function allExamples(set: ImageSet): Examples {
-  const inputs = new Float32Array(set.pixels.length);
-  scaleInto(inputs, 0, set.pixels, 0, set.pixels.length);
-  return { inputs, labels: Int32Array.from(set.labels), inputShape: set.inputShape, count: set.count };
-}
-
-/** SHA-256, hexadecimal, of the training pixels, training labels, test pixels and test labels, in that order. */
-export function datasetHash(train: ImageSet, test: ImageSet): string {
+export function datasetHash(train: ExampleSet, test: ExampleSet): string {
   const hash = createHash("sha256");
-  for (const set of [train, test]) hash.update(set.pixels).update(set.labels);
+  for (const { values, labels, rows, keys } of [train, test]) {
+    for (const array of [values, labels, rows, keys]) {
+      if (array !== undefined) hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    }
+  }
   return hash.digest("hex");
 }
 
-function imageSize(set: ImageSet): number {
-  return set.inputShape.reduce((product, length) => product * length, 1);
+/** The same dataset with its arrays in SharedArrayBuffers: sent to worker threads, they are not copied. */
+export function shareDataset(dataset: Dataset): Dataset {
+  return { ...dataset, train: shareExamples(dataset.train), test: shareExamples(dataset.test) };
 }
 
-function scaleInto(target: Float32Array, at: number, source: Uint8Array, from: number, length: number): void {
-  for (let i = 0; i < length; i++) target[at + i] = SCALED[source[from + i]];
+function shareExamples(set: ExampleSet): ExampleSet {
+  const { values, labels, rows, keys } = set;
+  return {
+    ...set,
+    values: values instanceof Uint8Array ? sharedBytes(values) : sharedFloats(values),
+    labels: labels instanceof Uint8Array ? sharedBytes(labels) : sharedIntegers(labels),
+    ...(rows === undefined ? {} : { rows: sharedIntegers(rows) }),
+    ...(keys === undefined ? {} : { keys: sharedIntegers(keys) }),
+  };
+}
+
+function sharedBytes(array: Uint8Array): Uint8Array {
+  return isShared(array) ? array : copied(array, new Uint8Array(new SharedArrayBuffer(array.byteLength)));
+}
+
+function sharedIntegers(array: Int32Array): Int32Array {
+  return isShared(array) ? array : copied(array, new Int32Array(new SharedArrayBuffer(array.byteLength)));
+}
+
+function sharedFloats(array: Float32Array): Float32Array {
+  return isShared(array) ? array : copied(array, new Float32Array(new SharedArrayBuffer(array.byteLength)));
+}
+
+function isShared({ buffer }: Uint8Array | Int32Array | Float32Array): boolean {
+  return buffer instanceof SharedArrayBuffer;
+}
+
+function copied<T extends Uint8Array | Int32Array | Float32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

@@ -1,5 +1,5 @@
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import type { ImageSet } from "./dataset.ts";
+import type { ExampleSet } from "./example-set.ts";
 
 /** A tensor of unsigned bytes in the idx format (Y. LeCun, "The MNIST database"). */
 export interface IdxTensor {
@@ -48,7 +48,7 @@ export function readIdxImages(
   images: { readonly bytes: Uint8Array; readonly name: string },
   labels: { readonly bytes: Uint8Array; readonly name: string },
   classes: number,
-): ImageSet {
+): ExampleSet {
   const pixels = readIdx(images.bytes, images.name);
   const classIndices = readIdx(labels.bytes, labels.name);
   if (pixels.shape.length !== 3) throw invalid(images.name, `has ${pixels.shape.length} dimensions, images have 3`);
@@ -61,7 +61,13 @@ export function readIdxImages(
   }
   const wrong = classIndices.values.find((label) => label >= classes);
   if (wrong !== undefined) throw invalid(labels.name, `holds label ${wrong}; the classes are 0 to ${classes - 1}`);
-  return { pixels: pixels.values, labels: classIndices.values, count, inputShape: [height, width, 1] };
+  return {
+    values: pixels.values,
+    scale: 1 / 255,
+    labels: classIndices.values,
+    count,
+    inputShape: [height, width, 1],
+  };
 }
 
 function invalid(name: string, fault: string): MurmurError {

@@ -2,7 +2,8 @@ import { generateBlobs } from "./blobs.ts";
 import type { Dataset } from "./dataset.ts";
 import { loadMnist } from "./mnist.ts";
 
-export { allExamples, type Dataset, gatherExamples, type ImageSet } from "./dataset.ts";
+export { type Dataset, shareDataset } from "./dataset.ts";
+export { allExamples, type ExampleBuffers, type ExampleSet, exampleBuffers, gatherExamples } from "./example-set.ts";
 
 /** Every dataset by name. Adding one is one file and one line here. The seed matters only to synthetic ones. */
 const DATASETS = {

@@ -32,7 +32,8 @@ export async function loadMnist(folder: string = packageFolder()): Promise<Datas
   const test = readIdxImages(testImages, testLabels, CLASSES);
   return {
     name: "mnist",
-    classes: CLASSES,
+    labels: "classes",
+    outputs: CLASSES,
     inputShape: train.inputShape,
     train,
     test,

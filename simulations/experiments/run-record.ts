@@ -31,7 +31,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
     partition: partitionText(config),
     model: model.name,
     parameters: initial.length,
-    classes: dataset.classes,
+    classes: dataset.outputs,
     devices: config.fleet.devices,
     cohort: config.round.cohort,
     invited: invitedPerRound(config),

@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
-import { allExamples, type Dataset, gatherExamples, loadDataset } from "../../../simulations/datasets/index.ts";
+import {
+  allExamples,
+  type Dataset,
+  type ExampleSet,
+  exampleBuffers,
+  gatherExamples,
+  loadDataset,
+  shareDataset,
+} from "../../../simulations/datasets/index.ts";
 import { loadMnist } from "../../../simulations/datasets/mnist.ts";
 import { partitionExamples } from "../../../simulations/datasets/partitions/index.ts";
 
@@ -14,7 +22,8 @@ describe("MNIST", () => {
   });
 
   it("has its published size, shape and class counts", () => {
-    expect([mnist.train.count, mnist.test.count, mnist.classes]).toEqual([60_000, 10_000, 10]);
+    expect([mnist.train.count, mnist.test.count]).toEqual([60_000, 10_000]);
+    expect(mnist).toMatchObject({ labels: "classes", outputs: 10 });
     expect(mnist.inputShape).toEqual([28, 28, 1]);
     const counts = new Array<number>(10).fill(0);
     for (const label of mnist.train.labels) counts[label]++;
@@ -25,13 +34,13 @@ describe("MNIST", () => {
   it("has the training set's well-known mean 0.1307 and deviation 0.3081 once scaled", () => {
     let sum = 0;
     let squares = 0;
-    for (const level of mnist.train.pixels) {
+    for (const level of mnist.train.values) {
       sum += level;
       squares += level * level;
     }
-    const mean = sum / mnist.train.pixels.length / 255;
+    const mean = sum / mnist.train.values.length / 255;
     expect(mean).toBeCloseTo(0.1307, 4);
-    expect(Math.sqrt(squares / mnist.train.pixels.length / 255 ** 2 - mean ** 2)).toBeCloseTo(0.3081, 4);
+    expect(Math.sqrt(squares / mnist.train.values.length / 255 ** 2 - mean ** 2)).toBeCloseTo(0.3081, 4);
   });
 
   it("is dealt into 200 shards of 300, two a device, as McMahan et al. describe", () => {
@@ -63,24 +72,73 @@ describe("MNIST", () => {
 });
 
 describe("gathering", () => {
-  it("scales pixels to [0, 1] and keeps the order asked for", async () => {
-    const set = {
-      pixels: Uint8Array.of(0, 51, 255, 102, 204, 153),
-      labels: Uint8Array.of(7, 8, 9),
-      count: 3,
-      inputShape: [1, 2, 1],
-    };
-    const examples = gatherExamples(set, [2, 0, 2]);
+  const images: ExampleSet = {
+    values: Uint8Array.of(0, 51, 255, 102, 204, 153),
+    scale: 1 / 255,
+    labels: Uint8Array.of(7, 8, 9),
+    count: 3,
+    inputShape: [1, 2, 1],
+  };
+
+  it("scales pixels to [0, 1] and keeps the order asked for", () => {
+    const examples = gatherExamples(images, [2, 0, 2]);
     expect([...examples.inputs]).toEqual([0.8, 0.6, 0, 0.2, 0.8, 0.6].map(Math.fround));
-    expect([...examples.labels]).toEqual([9, 7, 9]);
+    expect(examples.labels).toEqual(Int32Array.of(9, 7, 9));
     expect(examples).toMatchObject({ count: 3, inputShape: [1, 2, 1] });
-    expect(allExamples(set)).toEqual(gatherExamples(set, [0, 1, 2]));
-    expect(gatherExamples(set, []).count).toBe(0);
+    expect(allExamples(images)).toEqual(gatherExamples(images, [0, 1, 2]));
+    expect(gatherExamples(images, []).count).toBe(0);
+  });
+
+  it("feeds each of the 256 levels as the float nearest to level / 255", () => {
+    const values = Uint8Array.from({ length: 256 }, (_, level) => level);
+    const levels = { values, scale: 1 / 255, labels: Uint8Array.of(0), count: 1, inputShape: [256] };
+    expect([...gatherExamples(levels, [0]).inputs]).toEqual([...values].map((level) => Math.fround(level / 255)));
+  });
+
+  it("follows rows that overlap", () => {
+    const windows: ExampleSet = {
+      values: Float32Array.of(1, 2, 3, 4),
+      scale: 2,
+      rows: Int32Array.of(0, 1, 2),
+      labels: Int32Array.of(300, 301, 302),
+      count: 3,
+      inputShape: [2],
+    };
+    const examples = gatherExamples(windows, [2, 1]);
+    expect([...examples.inputs]).toEqual([6, 8, 4, 6]);
+    expect(examples.labels).toEqual(Int32Array.of(302, 301));
+  });
+
+  it("fills buffers that are used again, and refuses more than they hold", () => {
+    const buffers = exampleBuffers(images, 2);
+    const both = gatherExamples(images, [1, 2], buffers);
+    expect(both).toEqual(gatherExamples(images, [1, 2]));
+    const one = gatherExamples(images, [0], buffers);
+    expect(one).toEqual(gatherExamples(images, [0]));
+    expect(one.inputs.buffer).toBe(both.inputs.buffer);
+    expect(() => gatherExamples(images, [0, 1, 2], buffers)).toThrow(RangeError);
   });
 
   it("refuses an index outside the set", () => {
-    const set = { pixels: Uint8Array.of(1), labels: Uint8Array.of(0), count: 1, inputShape: [1, 1, 1] };
-    for (const index of [-1, 1, 0.5, Number.NaN]) expect(() => gatherExamples(set, [index])).toThrow(RangeError);
+    for (const index of [-1, 3, 0.5, Number.NaN]) expect(() => gatherExamples(images, [index])).toThrow(RangeError);
+  });
+});
+
+describe("a shared dataset", () => {
+  it("is the same to read, and a thread that it is sent to has the same memory", async () => {
+    const blobs = await loadDataset("blobs", 1);
+    const rows = Int32Array.from({ length: blobs.train.count }, (_, i) => 784 * i);
+    const train = { ...blobs.train, rows, keys: rows.slice(), labels: Int32Array.from(blobs.train.labels) };
+    const shared = shareDataset({ ...blobs, train });
+    expect(shared).toEqual({ ...blobs, train });
+    const elsewhere = structuredClone(shared);
+    expect(gatherExamples(elsewhere.train, [5, 0])).toEqual(gatherExamples(train, [5, 0]));
+    for (const name of ["values", "labels", "rows", "keys"] as const) {
+      shared.train[name]![3] = 99;
+      expect(elsewhere.train[name]![3]).toBe(99);
+    }
+    expect(shareDataset(shared).train.values).toBe(shared.train.values);
+    expect(train.values[3]).not.toBe(99);
   });
 });
 
@@ -94,14 +152,14 @@ describe("blobs", () => {
 
   it("can be learnt: the nearest class mean gets most of the test set right, whatever the seed", async () => {
     for (let seed = 0; seed < 3; seed++) {
-      const { train, test, classes } = await loadDataset("blobs", seed);
-      const means = Array.from({ length: classes }, () => new Float64Array(784));
+      const { train, test, outputs } = await loadDataset("blobs", seed);
+      const means = Array.from({ length: outputs }, () => new Float64Array(784));
       train.labels.forEach((label, i) => {
-        for (let p = 0; p < 784; p++) means[label][p] += train.pixels[784 * i + p] / (train.count / classes);
+        for (let p = 0; p < 784; p++) means[label][p] += train.values[784 * i + p] / (train.count / means.length);
       });
       let hits = 0;
       test.labels.forEach((label, i) => {
-        const distances = means.map((mean) => mean.reduce((sum, m, p) => sum + (m - test.pixels[784 * i + p]) ** 2, 0));
+        const distances = means.map((mean) => mean.reduce((sum, m, p) => sum + (m - test.values[784 * i + p]) ** 2, 0));
         if (distances.indexOf(Math.min(...distances)) === label) hits++;
       });
       expect(hits / test.count).toBeGreaterThan(0.95);

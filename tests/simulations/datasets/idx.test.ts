@@ -50,7 +50,8 @@ describe("images and labels", () => {
 
   it("are joined", () => {
     expect(readIdxImages(images, { bytes: idx([2], [0, 9]), name: "labels" }, 10)).toEqual({
-      pixels: Uint8Array.of(10, 20, 30, 40),
+      values: Uint8Array.of(10, 20, 30, 40),
+      scale: 1 / 255,
       labels: Uint8Array.of(0, 9),
       count: 2,
       inputShape: [1, 2, 1],
