@@ -1,26 +1,43 @@
 import type { Examples } from "../../shared/learning/examples.ts";
 import type { ModelDefinition } from "../../shared/learning/models/model-definition.ts";
 import type { ParameterManifest, ParameterVector } from "../../shared/learning/parameters.ts";
+import { labelWidth } from "./loss.ts";
 import type { TrainingTask } from "./trainer.ts";
 
 /** Refuses parameters and examples that do not fit the model, by name and number, before an engine sees them. */
 export function checkParameters(
-  { name, inputShape, classes }: ModelDefinition,
+  definition: ModelDefinition,
   { size }: ParameterManifest,
   parameters: ParameterVector,
-  { inputs, labels, count }: Examples,
+  examples: Examples,
 ): void {
+  const { name, inputShape } = definition;
+  const { inputs, count } = examples;
   if (parameters.length !== size) {
     throw new RangeError(`Model "${name}" has ${size} parameters, the vector has ${parameters.length}.`);
   }
   const width = inputShape.reduce((product, length) => product * length, 1);
-  if (inputs.length !== count * width || labels.length !== count) {
-    throw new RangeError(
-      `Model "${name}" takes ${width} values an example: ${count} examples have ${inputs.length} values and ${labels.length} labels.`,
-    );
+  if (inputs.length !== count * width) {
+    throw new RangeError(`Model "${name}" takes ${width} values an example: ${count} have ${inputs.length} values.`);
   }
-  const stray = labels.find((label) => label < 0 || label >= classes);
-  if (stray !== undefined) throw new RangeError(`Model "${name}" has ${classes} classes, a label is ${stray}.`);
+  checkLabels(definition, examples);
+}
+
+function checkLabels({ name, outputs, loss }: ModelDefinition, { labels, count }: Examples): void {
+  const width = labelWidth({ outputs, loss });
+  if (labels.length !== count * width) {
+    throw new RangeError(`Model "${name}" takes ${width} labels an example: ${count} have ${labels.length} labels.`);
+  }
+  if (loss === "softmaxCrossEntropy") {
+    if (labels instanceof Float32Array) throw new TypeError(`Model "${name}" takes classes, the labels are targets.`);
+    const stray = labels.find((label) => label < 0 || label >= outputs);
+    if (stray !== undefined) throw new RangeError(`Model "${name}" has ${outputs} classes, a label is ${stray}.`);
+    return;
+  }
+  if (labels instanceof Int32Array) throw new TypeError(`Model "${name}" takes targets, the labels are classes.`);
+  const allowed = loss === "sigmoidCrossEntropy" ? (z: number) => z >= 0 && z <= 1 : Number.isFinite;
+  const stray = labels.find((label) => !allowed(label));
+  if (stray !== undefined) throw new RangeError(`Model "${name}" learns by ${loss}, a target is ${stray}.`);
 }
 
 /** The same for a training task. */

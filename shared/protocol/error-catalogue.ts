@@ -128,6 +128,16 @@ export const ERROR_CATALOGUE = {
     hint: "Use the engine `onnx`, or `tfjs`, which needs nothing installed.",
     exitCode: 4,
   },
+  "model-unknown": {
+    what: "No model has this name.",
+    hint: "Choose one of the names that the message lists.",
+    exitCode: 3,
+  },
+  "model-data-mismatch": {
+    what: "The model cannot learn from this dataset: their examples differ in shape or in what a label is.",
+    hint: "Choose another model or dataset; `logistic` and `linear` take the width of a table from its columns.",
+    exitCode: 3,
+  },
   "model-untraceable": {
     what: "The onnx engine cannot compile the model: it calls a kernel that has no ONNX form here.",
     hint: "Train it with the engine `tfjs`, or leave out the layer that the message names.",

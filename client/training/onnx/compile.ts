@@ -1,3 +1,5 @@
+import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
+import { labelType } from "../loss.ts";
 import { type GraphBuilder, graphBuilder, type Value } from "./graph-builder.ts";
 import { type LoweringContext, producer, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
@@ -21,13 +23,18 @@ export function parameterOutput(index: number): string {
  *
  * `order` int32 [k · batch] says which of the N examples are in which batch.
  */
-export function compileSteps(trace: StepTrace, batch: number, steps: number, inputShape: readonly number[]): OnnxGraph {
+export function compileSteps(trace: StepTrace, batch: number, steps: number, definition: ModelDefinition): OnnxGraph {
+  const { inputShape } = definition;
+  const label = labelType(definition);
   const graph = graphBuilder();
   const examples = graph.input(TRAINING_INPUT.examples, { type: "float32", shape: [0, ...inputShape] }, [
     "N",
     ...inputShape,
   ]);
-  const labels = graph.input(TRAINING_INPUT.labels, { type: "int32", shape: [0] }, ["N"]);
+  const labels = graph.input(TRAINING_INPUT.labels, { type: label.type, shape: [0, ...label.shape] }, [
+    "N",
+    ...label.shape,
+  ]);
   const order = graph.input(TRAINING_INPUT.order, { type: "int32", shape: [steps * batch] });
   const updateScale = graph.input(INPUT.updateScale, { type: "float32", shape: [] });
   const orders =
@@ -46,7 +53,7 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, inp
       graph.node("Gather", [from, indices], { type: from.type, shape: [batch, ...shape] }, { axis: 0 });
     const inputs = new Map<string, Value>([
       [INPUT.examples, gather(examples, inputShape)],
-      [INPUT.labels, gather(labels, [])],
+      [INPUT.labels, gather(labels, label.shape)],
       [INPUT.updateScale, updateScale],
       ...parameters.map((value, i): [string, Value] => [parameterInput(i), value]),
     ]);
@@ -62,11 +69,13 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, inp
 }
 
 /** The forward pass on one batch: examples and labels in, losses and hits out. */
-export function compileEvaluation(trace: BatchTrace, batch: number, inputShape: readonly number[]): OnnxGraph {
+export function compileEvaluation(trace: BatchTrace, batch: number, definition: ModelDefinition): OnnxGraph {
+  const { inputShape } = definition;
+  const label = labelType(definition);
   const graph = graphBuilder();
   const inputs = new Map<string, Value>([
     [INPUT.examples, graph.input(INPUT.examples, { type: "float32", shape: [batch, ...inputShape] })],
-    [INPUT.labels, graph.input(INPUT.labels, { type: "int32", shape: [batch] })],
+    [INPUT.labels, graph.input(INPUT.labels, { type: label.type, shape: [batch, ...label.shape] })],
     ...parameterInputs(trace, graph).map((value, i): [string, Value] => [parameterInput(i), value]),
   ]);
   const context = lowering(graph, inputs);

@@ -4,7 +4,7 @@ import { buildModel } from "../../../shared/learning/models/build-model.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import { parameterManifestOf } from "../../../shared/learning/models/model-parameters.ts";
 import type { ParameterManifest } from "../../../shared/learning/parameters.ts";
-import { softmaxCrossEntropy } from "../loss.ts";
+import { batchOutcome, labelType } from "../loss.ts";
 import type { TracedValue } from "./kernel.ts";
 import { type Tracing, traced } from "./tracing-backend.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
@@ -97,15 +97,16 @@ function withModel<T>(
 }
 
 function forwardPass(
-  { inputShape }: ModelDefinition,
+  definition: ModelDefinition,
   model: LayersModel,
   batch: number,
   training: boolean,
   tracing: Tracing,
 ) {
-  const examples = tracing.input(INPUT.examples, "float32", [batch, ...inputShape]);
-  const labels = tracing.input(INPUT.labels, "int32", [batch]) as tf.Tensor1D;
-  return () => softmaxCrossEntropy(model.apply(examples, { training }) as tf.Tensor2D, labels);
+  const examples = tracing.input(INPUT.examples, "float32", [batch, ...definition.inputShape]);
+  const label = labelType(definition);
+  const labels = tracing.input(INPUT.labels, label.type, [batch, ...label.shape]);
+  return () => batchOutcome(definition, model.apply(examples, { training }) as tf.Tensor2D, labels);
 }
 
 /**

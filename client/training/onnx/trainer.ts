@@ -3,6 +3,7 @@ import type { ModelDefinition } from "../../../shared/learning/models/model-defi
 import type { ParameterManifest, ParameterVector } from "../../../shared/learning/parameters.ts";
 import { epochBatches } from "../batches.ts";
 import { checkParameters, checkTrainable } from "../checks.ts";
+import { labelType, labelWidth } from "../loss.ts";
 import type { Evaluation, Trainer } from "../trainer.ts";
 import { compileEvaluation, compileSteps, OUTPUT, parameterOutput, TRAINING_INPUT } from "./compile.ts";
 import { mayOverwrite } from "./in-place.ts";
@@ -40,13 +41,13 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
   const sessions = sessionCache<StepSession>(KEPT_SESSIONS);
 
   async function openSteps(batch: number, steps: number): Promise<StepSession> {
-    const graph = compileSteps(stepTrace(batch), batch, steps, inputShape);
+    const graph = compileSteps(stepTrace(batch), batch, steps, definition);
     const inPlace = manifest.tensors.every((_, i) => mayOverwrite(graph, parameterInput(i), parameterOutput(i)));
     return { session: await openSession(graph), inPlace };
   }
 
   async function openEvaluation(batch: number): Promise<StepSession> {
-    const graph = compileEvaluation(traceEvaluation(definition, batch), batch, inputShape);
+    const graph = compileEvaluation(traceEvaluation(definition, batch), batch, definition);
     return { session: await openSession(graph), inPlace: false };
   }
 
@@ -55,7 +56,7 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
 
     async train(parameters, examples, task, random) {
       checkTrainable(definition, manifest, parameters, examples, task);
-      const dataset = datasetTensors(examples, inputShape);
+      const dataset = datasetTensors(examples, definition);
       let current = parameterBuffer(parameters.slice(), manifest);
       let spare: ParameterBuffer | undefined;
       let steps = 0;
@@ -99,7 +100,7 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
         const results = outcomeBuffers(batch);
         const slice = {
           [INPUT.examples]: floatTensor(examples.inputs.subarray(start * width, end * width), [batch, ...inputShape]),
-          [INPUT.labels]: intTensor(examples.labels.subarray(start, end)),
+          [INPUT.labels]: labelTensor(examples.labels, start, end, definition),
         };
         await sessions.use(
           `evaluate ${batch}`,
@@ -133,11 +134,19 @@ function parameterBuffer(flat: ParameterVector, { tensors }: ParameterManifest):
   return { flat, inputs, outputs };
 }
 
-function datasetTensors({ inputs, labels, count }: Examples, inputShape: readonly number[]): TensorMap {
+function datasetTensors({ inputs, labels, count }: Examples, definition: ModelDefinition): TensorMap {
   return {
-    [TRAINING_INPUT.examples]: floatTensor(inputs, [count, ...inputShape]),
-    [TRAINING_INPUT.labels]: intTensor(labels, [count]),
+    [TRAINING_INPUT.examples]: floatTensor(inputs, [count, ...definition.inputShape]),
+    [TRAINING_INPUT.labels]: labelTensor(labels, 0, count, definition),
   };
+}
+
+/** The labels of examples `start` to `end`. */
+function labelTensor(labels: Examples["labels"], start: number, end: number, definition: ModelDefinition) {
+  const width = labelWidth(definition);
+  const part = labels.subarray(start * width, end * width);
+  const shape = [end - start, ...labelType(definition).shape];
+  return part instanceof Int32Array ? intTensor(part, shape) : floatTensor(part, shape);
 }
 
 interface Block {

@@ -8,7 +8,7 @@ import { parameterManifestOf } from "../../../shared/learning/models/model-param
 import type { ParameterManifest, ParameterVector } from "../../../shared/learning/parameters.ts";
 import { epochBatches } from "../batches.ts";
 import { checkParameters, checkTrainable } from "../checks.ts";
-import { type BatchOutcome, softmaxCrossEntropy } from "../loss.ts";
+import { type BatchOutcome, batchOutcome, labelType } from "../loss.ts";
 import type { Trainer } from "../trainer.ts";
 
 const EVALUATION_BATCH = 500;
@@ -68,7 +68,7 @@ export async function createTfjsTrainer(
         let lossSum = 0;
         let correct = 0;
         for (let start = 0; start < examples.count; start += EVALUATION_BATCH) {
-          const part = slice(examples, start, Math.min(start + EVALUATION_BATCH, examples.count));
+          const part = selected(examples, range(start, Math.min(start + EVALUATION_BATCH, examples.count)));
           const outcome = await totals([withBackend(backend, () => forward(model, definition, part, false))]);
           lossSum += outcome.lossSum;
           correct += outcome.correct;
@@ -105,36 +105,39 @@ function step(
 
 function forward(
   model: LayersModel,
-  { inputShape }: ModelDefinition,
-  { inputs, labels }: LabelledBatch,
+  definition: ModelDefinition,
+  { inputs, labels, count }: LabelledBatch,
   training: boolean,
 ): BatchOutcome {
   return tf.tidy(() => {
-    const examples = tf.tensor(inputs, [labels.length, ...inputShape], "float32");
-    const logits = model.apply(examples, { training }) as tf.Tensor2D;
-    return { ...softmaxCrossEntropy(logits, tf.tensor1d(labels, "int32")) };
+    const examples = tf.tensor(inputs, [count, ...definition.inputShape], "float32");
+    const output = model.apply(examples, { training }) as tf.Tensor2D;
+    const label = labelType(definition);
+    return { ...batchOutcome(definition, output, tf.tensor(labels, [count, ...label.shape], label.type)) };
   });
 }
 
-interface LabelledBatch {
-  readonly inputs: Float32Array;
-  readonly labels: Int32Array;
-}
+type LabelledBatch = Pick<Examples, "inputs" | "labels" | "count">;
 
+/** The examples of these indices: copies, because tfjs keeps the array that it is given. */
 function selected({ inputs, labels, count }: Examples, indices: Int32Array): LabelledBatch {
-  const width = inputs.length / count;
-  const batch = { inputs: new Float32Array(indices.length * width), labels: new Int32Array(indices.length) };
-  for (const [row, index] of indices.entries()) {
-    batch.inputs.set(inputs.subarray(index * width, (index + 1) * width), row * width);
-    batch.labels[row] = labels[index];
-  }
-  return batch;
+  return {
+    inputs: rows(inputs, inputs.length / count, indices),
+    labels: rows(labels, labels.length / count, indices),
+    count: indices.length,
+  };
 }
 
-function slice({ inputs, labels, count }: Examples, start: number, end: number): LabelledBatch {
-  const width = inputs.length / count;
-  // Copies, because tfjs keeps the array that it is given.
-  return { inputs: inputs.slice(start * width, end * width), labels: labels.slice(start, end) };
+function rows<T extends Float32Array | Int32Array>(values: T, width: number, indices: Int32Array): T {
+  const picked = values.slice(0, indices.length * width) as T;
+  for (const [row, index] of indices.entries()) {
+    picked.set(values.subarray(index * width, (index + 1) * width), row * width);
+  }
+  return picked;
+}
+
+function range(start: number, end: number): Int32Array {
+  return Int32Array.from({ length: end - start }, (_, i) => start + i);
 }
 
 function writeParameters(model: LayersModel, { tensors }: ParameterManifest, parameters: ParameterVector): void {

@@ -6,31 +6,35 @@ import type { ModelDefinition } from "./model-definition.ts";
  * whatever tf.layers drew: engines write a parameter vector into them. The caller disposes of it.
  */
 export function buildModel(definition: ModelDefinition): tf.LayersModel {
-  const model = withLogits(definition.createModel(tf));
+  const model = withLogits(definition.createModel(tf), LINK[definition.loss]);
   const input = model.inputs[0].shape.slice(1);
   const output = model.outputs[0].shape;
   if (model.inputs.length !== 1 || input.join() !== definition.inputShape.join()) {
     throw new Error(`Model "${definition.name}" takes [${input}], its definition says [${definition.inputShape}].`);
   }
-  if (model.outputs.length !== 1 || output.length !== 2 || output[1] !== definition.classes) {
+  if (model.outputs.length !== 1 || output.length !== 2 || output[1] !== definition.outputs) {
     throw new Error(
-      `Model "${definition.name}" ends in [${output}], its definition says ${definition.classes} classes.`,
+      `Model "${definition.name}" ends in [${output}], its definition says ${definition.outputs} outputs.`,
     );
   }
   return model;
 }
 
-/** The same model without a softmax at its end; the layer keeps its name, so parameters keep theirs. */
-function withLogits(model: tf.LayersModel): tf.LayersModel {
+/** The activation that turns logits into the probabilities that a loss is about. */
+const LINK = { softmaxCrossEntropy: "softmax", sigmoidCrossEntropy: "sigmoid", meanSquaredError: undefined } as const;
+
+/** The same model without the link at its end; the layer keeps its name, so parameters keep theirs. */
+function withLogits(model: tf.LayersModel, link: (typeof LINK)[keyof typeof LINK]): tf.LayersModel {
   const last = model.layers[model.layers.length - 1];
   const config = last.getConfig();
   const isSoftmaxLayer = last.getClassName() === "Softmax";
-  if (!isSoftmaxLayer && config.activation !== "softmax") return model;
+  const ends = isSoftmaxLayer ? "softmax" : config.activation;
+  if (ends !== link || link === undefined) return model;
   const before = last.input as tf.SymbolicTensor;
   if (isSoftmaxLayer || last.getClassName() === "Activation")
     return tf.model({ inputs: model.inputs, outputs: before });
   if (last.getClassName() !== "Dense") {
-    throw new Error(`The last layer, "${last.name}", applies softmax: give it no activation, the loss takes logits.`);
+    throw new Error(`The last layer, "${last.name}", applies ${link}: give it no activation, the loss takes logits.`);
   }
   const linear = tf.layers.dense({ ...(config as unknown as DenseConfig), activation: "linear" });
   return tf.model({ inputs: model.inputs, outputs: linear.apply(before) as tf.SymbolicTensor });

@@ -10,7 +10,7 @@ export const cnn: ModelDefinition = {
   name: "cnn",
   title: "CNN (McMahan et al.)",
   inputShape: [28, 28, 1],
-  classes: 10,
+  outputs: 10,
   loss: "softmaxCrossEntropy",
   createModel: (tf) =>
     tf.sequential({

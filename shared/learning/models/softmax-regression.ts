@@ -5,7 +5,7 @@ export const softmaxRegression: ModelDefinition = {
   name: "softmax",
   title: "Softmax regression",
   inputShape: [784],
-  classes: 10,
+  outputs: 10,
   loss: "softmaxCrossEntropy",
   createModel: (tf) =>
     tf.sequential({

@@ -7,7 +7,7 @@ export const twoNN: ModelDefinition = {
   name: "2nn",
   title: "2NN (784-200-200-10)",
   inputShape: [784],
-  classes: 10,
+  outputs: 10,
   loss: "softmaxCrossEntropy",
   createModel: (tf) =>
     tf.sequential({

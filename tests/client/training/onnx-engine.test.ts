@@ -18,13 +18,13 @@ type Layer = layers.Layer;
 function sequentialModel(
   inputShape: readonly number[],
   layers: (tf: TfLayers["layers"]) => Layer[],
-  classes = 3,
+  outputs = 3,
 ): ModelDefinition {
   return {
     name: "test",
     title: "Test",
     inputShape,
-    classes,
+    outputs,
     loss: "softmaxCrossEntropy",
     createModel: (tf) => tf.sequential({ layers: layers(tf.layers) }),
   };
@@ -137,6 +137,81 @@ describe("layers of tf.layers, each against tfjs", () => {
   });
 });
 
+describe("losses", () => {
+  const inputShape = [6];
+  const examples = {
+    ...syntheticImages(
+      sequentialModel(inputShape, () => []),
+      9,
+    ),
+    inputShape,
+  };
+
+  it.each<[ModelDefinition["loss"], string | undefined, (z: number, t: number) => [loss: number, gradient: number]]>([
+    [
+      "sigmoidCrossEntropy",
+      "sigmoid",
+      (z, t) => [Math.log(1 + Math.exp(-z)) + (1 - t) * z, 1 / (1 + Math.exp(-z)) - t],
+    ],
+    ["meanSquaredError", undefined, (z, t) => [(z - t) ** 2, 2 * (z - t)]],
+  ])("%s and its gradient are those of float64 on both engines", async (loss, activation, objective) => {
+    const outputs = 4;
+    const definition: ModelDefinition = {
+      ...sequentialModel(inputShape, (l) => [
+        l.dense({ units: outputs, inputShape, ...(activation === undefined ? {} : { activation: "sigmoid" }) }),
+      ]),
+      outputs,
+      loss,
+    };
+    const random = seededRandom(1, "targets");
+    const labels = Float32Array.from({ length: 9 * outputs }, () => Math.round(2 * random.uniform()) / 2);
+    const start = startingPoint(definition).map((value) => 3 * value);
+    const expected = Float64Array.from(start);
+    let lossSum = 0;
+    let correct = 0;
+    for (let n = 0; n < 9; n++) {
+      let hit = loss === "sigmoidCrossEntropy";
+      for (let k = 0; k < outputs; k++) {
+        let z = start[6 * outputs + k];
+        for (let i = 0; i < 6; i++) z += examples.inputs[6 * n + i] * start[outputs * i + k];
+        const [value, gradient] = objective(z, labels[outputs * n + k]);
+        lossSum += value / outputs;
+        hit &&= z > 0 === labels[outputs * n + k] > 0.5;
+        expected[6 * outputs + k] -= (0.3 * gradient) / (9 * outputs);
+        for (let i = 0; i < 6; i++) {
+          expected[outputs * i + k] -= (0.3 * gradient * examples.inputs[6 * n + i]) / (9 * outputs);
+        }
+      }
+      if (hit) correct++;
+    }
+    for (const create of [createOnnxTrainer, createTfjsTrainer]) {
+      const trainer = await create(definition);
+      const task = { epochs: 1, batchSize: 9, learningRate: 0.3 };
+      const trained = await trainer.train(start, { ...examples, labels }, task, seededRandom(1, "order"));
+      expect(updateDistance(start, Float32Array.from(expected), trained.parameters)).toBeLessThan(1e-5);
+      const evaluation = await trainer.evaluate(start, { ...examples, labels });
+      expect(evaluation).toMatchObject({ correct, examples: 9 });
+      for (const figure of [trained.lossSum, evaluation.lossSum]) expect(figure / lossSum).toBeCloseTo(1, 5);
+      await trainer.dispose();
+    }
+  });
+
+  it("are given labels of their own kind, or refuse them", async () => {
+    const classes = sequentialModel(inputShape, (l) => [l.dense({ units: 3, inputShape })]);
+    const targets: ModelDefinition = { ...classes, loss: "sigmoidCrossEntropy" };
+    const attempt = async (definition: ModelDefinition, labels: Int32Array | Float32Array) => {
+      const trainer = await createOnnxTrainer(definition);
+      return trainer.evaluate(startingPoint(definition), { ...examples, labels }).finally(() => trainer.dispose());
+    };
+    await expect(attempt(classes, new Float32Array(9))).rejects.toThrow(/takes classes/);
+    await expect(attempt(targets, new Int32Array(27))).rejects.toThrow(/takes targets/);
+    await expect(attempt(targets, new Float32Array(9))).rejects.toThrow(/3 labels an example/);
+    await expect(attempt(targets, new Float32Array(27).fill(1.5))).rejects.toThrow(/target is 1.5/);
+    const regression: ModelDefinition = { ...classes, loss: "meanSquaredError" };
+    await expect(attempt(regression, new Float32Array(27).fill(Number.NaN))).rejects.toThrow(/target is NaN/);
+  });
+});
+
 describe("max-pooling with ties", () => {
   it.each(["tiling", "overlapping"])("%s windows send a gradient to the first maximum, once", async (windows) => {
     // A 1 × 1 convolution of weight one, no bias, over an image of ones: every window ties everywhere.
@@ -206,7 +281,7 @@ describe("the step itself", () => {
     ]);
     const start = startingPoint(definition);
     const examples = syntheticImages({ ...definition, inputShape: [6] }, 4);
-    const expected = sgdStepOfTwoLayers(start, examples.inputs, examples.labels, [6, 5, 3], 0.2);
+    const expected = sgdStepOfTwoLayers(start, examples.inputs, Int32Array.from(examples.labels), [6, 5, 3], 0.2);
     for (const create of [createOnnxTrainer, createTfjsTrainer]) {
       const trainer = await create(definition);
       const task = { epochs: 1, batchSize: 4, learningRate: 0.2 };
@@ -283,8 +358,8 @@ describe("a model that cannot be compiled", () => {
 
   it("is refused when its input or output is not what its definition says", async () => {
     const definition = sequentialModel([6], (l) => [l.dense({ units: 4, inputShape: [6] })]);
-    await expect(createOnnxTrainer(definition)).rejects.toThrow(/3 classes/);
-    await expect(createOnnxTrainer({ ...definition, inputShape: [7], classes: 4 })).rejects.toThrow(/takes \[6\]/);
+    await expect(createOnnxTrainer(definition)).rejects.toThrow(/3 outputs/);
+    await expect(createOnnxTrainer({ ...definition, inputShape: [7], outputs: 4 })).rejects.toThrow(/takes \[6\]/);
   });
 });
 

@@ -65,7 +65,7 @@ describe.each(small.flatMap((name) => engines.map((engine) => [name, engine] as 
 
   it("refuses a vector of another model, and a label that the model has no class for", async () => {
     await expect(trainer.train(start.slice(1), examples, task, batchOrder())).rejects.toThrow(/parameters/);
-    const stray = { ...examples, labels: examples.labels.map(() => definition.classes) };
+    const stray = { ...examples, labels: examples.labels.map(() => definition.outputs) };
     await expect(trainer.train(start, stray, task, batchOrder())).rejects.toThrow(/label is 10/);
   });
 });

@@ -17,7 +17,7 @@ export function syntheticImages(definition: ModelDefinition, count: number): Exa
     const inside = Math.min(row, column, side - 1 - row, side - 1 - column) >= border;
     if (inside && random.uniform() < 0.6) inputs[i] = random.uniform();
   }
-  const labels = Int32Array.from({ length: count }, () => random.below(definition.classes));
+  const labels = Int32Array.from({ length: count }, () => random.below(definition.outputs));
   return { inputs, labels, inputShape: definition.inputShape, count };
 }
 

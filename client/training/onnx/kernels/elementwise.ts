@@ -32,6 +32,7 @@ export const ELEMENTWISE: KernelTable = {
   Abs: unary("Abs"),
   Relu: unary("Relu"),
   Sigmoid: unary("Sigmoid"),
+  Softplus: unary("Softplus"),
   Tanh: unary("Tanh"),
   Square: {
     infer: sameAs("x"),

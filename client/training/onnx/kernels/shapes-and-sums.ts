@@ -57,6 +57,13 @@ export const SHAPES_AND_SUMS: KernelTable = {
   Sum: reduction("ReduceSum"),
   Max: reduction("ReduceMax"),
   Mean: reduction("ReduceMean"),
+  All: {
+    infer: ({ x }, attributes) => ({ type: "bool", shape: reduction("ReduceMin").infer({ x }, attributes).shape }),
+    lower: (kernel, context) => {
+      const least = reduction("ReduceMin").lower(kernel, context);
+      return castTo("bool", least, context);
+    },
+  },
   ArgMax: {
     infer: ({ x }, { axis }) => ({ type: "int32", shape: x.shape.filter((_, i) => i !== Number(axis)) }),
     lower: ({ inputs: { x }, attributes }, { graph, value }) => {

@@ -10,7 +10,7 @@ function dense(
     name: "test",
     title: "Test",
     inputShape: [300],
-    classes: 100,
+    outputs: 100,
     loss: "softmaxCrossEntropy",
     createModel: (tf) =>
       tf.sequential({ layers: [tf.layers.dense({ name: "layer", units: 100, inputShape: [300], ...options })] }),
