@@ -10,12 +10,10 @@ import type { SeededRandom } from "../../shared/random/seeded-random.ts";
 export function selectCohort(eligible: readonly DeviceId[], invited: number, random: SeededRandom): DeviceId[] {
   // In a fixed order, so that the draw depends on the seed and on who is eligible, not on who came first.
   const pool = [...eligible].sort();
-  const take = Math.min(invited, pool.length);
-  for (let i = 0; i < take; i++) {
-    const other = i + random.below(pool.length - i);
-    const held = pool[i];
-    pool[i] = pool[other];
-    pool[other] = held;
-  }
-  return pool.slice(0, take);
+  return Array.from(selectPlaces(pool.length, invited, random), (place) => pool[place]);
+}
+
+/** The same draw, as places in the sorted order of `eligible` devices: a large population is not listed for it. */
+export function selectPlaces(eligible: number, invited: number, random: SeededRandom): Int32Array {
+  return random.sample(eligible, Math.min(invited, eligible));
 }

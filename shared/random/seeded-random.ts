@@ -20,6 +20,8 @@ export interface SeededRandom {
   normal(): number;
   /** Shuffles in place (Fisher–Yates) and returns its argument. */
   shuffle<T extends { [index: number]: unknown; length: number }>(items: T): T;
+  /** `count` distinct integers of 0 … bound − 1 in random order, in time and memory of `count`, whatever the bound. */
+  sample(bound: number, count: number): Int32Array;
 }
 
 /**
@@ -101,7 +103,20 @@ function fromState(digest: Uint8Array): SeededRandom {
     return items;
   }
 
-  return { kind: "seeded", uint32, uniform, below, normal, shuffle };
+  // Fisher–Yates from the front over 0 … bound − 1, of which only the moved places are kept.
+  function sample(bound: number, count: number): Int32Array {
+    if (!(count <= bound)) throw new RangeError(`${count} distinct numbers of ${bound}`);
+    const moved = new Map<number, number>();
+    const drawn = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      const other = i + below(bound - i);
+      drawn[i] = moved.get(other) ?? other;
+      moved.set(other, moved.get(i) ?? i);
+    }
+    return drawn;
+  }
+
+  return { kind: "seeded", uint32, uniform, below, normal, shuffle, sample };
 }
 
 /**

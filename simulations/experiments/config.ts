@@ -22,15 +22,20 @@ const partition = z.discriminatedUnion(
       kind: z.literal("dirichlet").meta({ description: "label shares drawn from a Dirichlet (Hsu et al. 2019)" }),
       alpha: z.number().positive().default(0.5).meta({ description: "smaller is more unlike" }),
     }),
+    z.strictObject({
+      kind: z.literal("drawn").meta({ description: "each device draws for itself: more devices than data" }),
+      perDevice: count.default(600).meta({ description: "examples on each device" }),
+    }),
   ],
-  { error: "kind must be iid, shards or dirichlet" },
+  { error: "kind must be iid, shards, dirichlet or drawn" },
 );
 
 const task = z.strictObject({
   dataset: z.enum(["mnist", "blobs"]).default("mnist").meta({ description: "mnist, or blobs: a tiny synthetic set" }),
-  partition: partition
-    .prefault({ kind: "iid" })
-    .meta({ description: "iid, { kind: shards, perDevice: 2 } or { kind: dirichlet, alpha: 0.5 }" }),
+  partition: partition.prefault({ kind: "iid" }).meta({
+    description:
+      "iid, { kind: shards, perDevice: 2 }, { kind: dirichlet, alpha: 0.5 } or { kind: drawn, perDevice: 600 }",
+  }),
   model: z
     .enum(["softmax", "2nn", "cnn"])
     .default("2nn")

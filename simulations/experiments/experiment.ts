@@ -8,7 +8,7 @@ import { initialParameters } from "../../shared/learning/models/model-parameters
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { allExamples, type Dataset, loadDataset } from "../datasets/index.ts";
-import { partitionExamples } from "../datasets/partitions/index.ts";
+import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
 import type { RunConfig } from "./config.ts";
 import { createTask } from "./task-terms.ts";
 
@@ -18,8 +18,8 @@ export interface Experiment {
   readonly task: FederatedTask;
   readonly model: ModelDefinition;
   readonly dataset: Dataset;
-  /** By device, the indices of its training examples. */
-  readonly partition: readonly Int32Array[];
+  /** Which of the training examples are on which device. */
+  readonly holdings: Holdings;
   readonly trainer: Trainer;
   readonly algorithm: Algorithm;
   /** Before the first round, drawn from the seed. */
@@ -44,15 +44,9 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const { seed } = config;
   const model = requireModel(config.task.model);
   const dataset = await loadDataset(config.task.dataset, seed);
-  const partition = partitionExamples(
-    dataset.train.labels,
-    config.fleet.devices,
-    seededRandom(seed, "partition"),
-    config.task.partition,
-  );
+  const holdings = holdExamples(dataset.train.labels, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
-  const largestDevice = partition.reduce((most, indices) => Math.max(most, indices.length), 0);
-  const task = createTask(config, provider, taskId, initial.length, largestDevice, authority);
+  const task = createTask(config, provider, taskId, initial.length, holdings.largest, authority);
   const trainer = await ENGINES[config.train.engine](model);
   const test = allExamples(dataset.test);
   return {
@@ -60,7 +54,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     task,
     model,
     dataset,
-    partition,
+    holdings,
     trainer,
     algorithm: createAlgorithm(config.algorithm),
     initial,

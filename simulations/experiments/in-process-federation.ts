@@ -58,7 +58,7 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     taskId,
     ...(authority === undefined ? {} : { authority: authority.publicKey }),
   });
-  const { task, dataset, partition, trainer } = experiment;
+  const { task, dataset, holdings, trainer } = experiment;
   const inputs = new Map<DeviceId, Int32Array>();
   const fleet = createSimulatedFleet({
     size: config.fleet.devices,
@@ -111,7 +111,7 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
       train: (id, request) =>
         trainer.train(
           request.parameters,
-          gatherExamples(dataset.train, partition[fleet.index(id)]),
+          gatherExamples(dataset.train, holdings.examples(fleet.index(id))),
           request.task,
           request.random,
         ),

@@ -138,5 +138,7 @@ function partitionText({ task: { partition } }: RunConfig): string {
       return `${partition.perDevice} shards a device`;
     case "dirichlet":
       return `Dirichlet ${partition.alpha}`;
+    case "drawn":
+      return `${partition.perDevice} drawn by each device`;
   }
 }

@@ -1,9 +1,8 @@
 import type { Examples } from "../../shared/learning/examples.ts";
 import type { DealtSimulation, Welcome } from "../../shared/protocol/connection-messages.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { type Dataset, gatherExamples, isDatasetName, loadDataset } from "../datasets/index.ts";
-import { type Partition, partitionExamples } from "../datasets/partitions/index.ts";
+import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
 import { parsePartition } from "../datasets/partitions/specification.ts";
 
 /** The data of the experiment that a process's devices were dealt into: loaded and dealt once, whatever their number. */
@@ -19,7 +18,7 @@ export interface DealtData {
 }
 
 export function createDealtData(): DealtData {
-  let experiment: { readonly name: string; readonly data: Promise<{ dataset: Dataset; partition: Partition }> };
+  let experiment: { readonly name: string; readonly data: Promise<{ dataset: Dataset; holdings: Holdings }> };
 
   function join({ simulation }: Welcome): DealtSimulation {
     if (simulation === undefined) {
@@ -37,14 +36,14 @@ export function createDealtData(): DealtData {
   return {
     join,
     async examples(place) {
-      const { dataset, partition } = await experiment.data;
-      return gatherExamples(dataset.train, partition[place.index]);
+      const { dataset, holdings } = await experiment.data;
+      return gatherExamples(dataset.train, holdings.examples(place.index));
     },
   };
 }
 
 /** As `murmur run` deals them. */
-function deal(simulation: DealtSimulation): Promise<{ dataset: Dataset; partition: Partition }> {
+function deal(simulation: DealtSimulation): Promise<{ dataset: Dataset; holdings: Holdings }> {
   const { seed, dataset: name, partition: specification, devices } = simulation;
   const spec = parsePartition(specification);
   if (spec === undefined || !isDatasetName(name)) {
@@ -52,7 +51,7 @@ function deal(simulation: DealtSimulation): Promise<{ dataset: Dataset; partitio
   }
   const data = loadDataset(name, seed).then((dataset) => ({
     dataset,
-    partition: partitionExamples(dataset.train.labels, devices, seededRandom(seed, "partition"), spec),
+    holdings: holdExamples(dataset.train.labels, devices, seed, spec),
   }));
   // Whoever trains meets the error.
   data.catch(() => undefined);

@@ -123,6 +123,19 @@ describe("draws", () => {
     expect(chiSquare([...orders.values()])).toBeLessThan(60);
   });
 
+  it("samples as a shuffle from the front would, without listing what it samples from", () => {
+    const random = seededRandom(7, "sample");
+    const pool = [...Array(20).keys()];
+    for (let i = 0; i < 5; i++) {
+      const other = i + random.below(pool.length - i);
+      [pool[i], pool[other]] = [pool[other], pool[i]];
+    }
+    expect([...seededRandom(7, "sample").sample(20, 5)]).toEqual(pool.slice(0, 5));
+    expect([...seededRandom(7, "sample").sample(4, 4)].sort()).toEqual([0, 1, 2, 3]);
+    expect(seededRandom(7, "sample").sample(2 ** 31, 3)).toHaveLength(3);
+    expect(() => seededRandom(7, "sample").sample(3, 4)).toThrow(/4 distinct numbers of 3/);
+  });
+
   it("shuffles typed arrays in place and keeps their elements", () => {
     const items = Int32Array.from({ length: 1000 }, (_, i) => i);
     const shuffled = seededRandom(7, "shuffle").shuffle(items);

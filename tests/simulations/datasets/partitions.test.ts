@@ -142,6 +142,10 @@ describe("a partition's specification", () => {
       }),
     );
     expect(partitionSpecification({ kind: "dirichlet", alpha: 0.5 })).toBe("dirichlet:0.5");
+    expect(parsePartition(partitionSpecification({ kind: "drawn", perDevice: 600 }))).toEqual({
+      kind: "drawn",
+      perDevice: 600,
+    });
   });
 
   it.each([
@@ -154,6 +158,7 @@ describe("a partition's specification", () => {
     "shards: 2",
     "dirichlet:-1",
     "dirichlet:Infinity",
+    "drawn:0",
     "other:1",
   ])("is none: %j", (text) => expect(parsePartition(text)).toBeUndefined());
 });
