@@ -17,6 +17,8 @@ export interface BenchmarkRow {
   readonly repetitions: number;
   /** "not measured" where a baseline is named that was not to be had. */
   readonly note?: string;
+  /** Why it was not to be had. */
+  readonly reason?: string;
 }
 
 export interface BenchmarkDocument {
