@@ -96,7 +96,7 @@ function makeWorkload(wanted: Case, quick: boolean): Workload {
 }
 
 /** Images of digits' size with their share of ink, a fifth of the pixels, inside empty borders. */
-function strokes(count: number, { inputShape, classes }: ModelDefinition): Examples {
+function strokes(count: number, { inputShape, outputs }: ModelDefinition): Examples {
   const random = seededRandom(2, "images");
   const inputs = new Float32Array(count * 784);
   for (let i = 0; i < inputs.length; i++) {
@@ -104,7 +104,7 @@ function strokes(count: number, { inputShape, classes }: ModelDefinition): Examp
     const inside = Math.min(row, column, 27 - row, 27 - column) >= 4;
     if (inside && random.uniform() < 0.4) inputs[i] = random.uniform();
   }
-  return { inputs, labels: Int32Array.from({ length: count }, () => random.below(classes)), inputShape, count };
+  return { inputs, labels: Int32Array.from({ length: count }, () => random.below(outputs)), inputShape, count };
 }
 
 /** An engine with its model loaded. */
