@@ -1,14 +1,10 @@
 import { createHash } from "node:crypto";
+import type { DatasetShape } from "../../shared/learning/models/model-family.ts";
 import type { ExampleSet } from "./example-set.ts";
 
 /** Data without code: a structured clone of it is the whole of it. */
-export interface Dataset {
+export interface Dataset extends DatasetShape {
   readonly name: string;
-  /** Shape of one example, without a batch dimension. */
-  readonly inputShape: readonly number[];
-  /** A class index below `outputs`, or `outputs` real targets an example. */
-  readonly labels: "classes" | "targets";
-  readonly outputs: number;
   /** What is dealt to devices. */
   readonly train: ExampleSet;
   /** Public: the coordinator may evaluate on it. */
@@ -45,7 +41,12 @@ function shareExamples(set: ExampleSet): ExampleSet {
   return {
     ...set,
     values: values instanceof Uint8Array ? sharedBytes(values) : sharedFloats(values),
-    labels: labels instanceof Uint8Array ? sharedBytes(labels) : sharedIntegers(labels),
+    labels:
+      labels instanceof Uint8Array
+        ? sharedBytes(labels)
+        : labels instanceof Int32Array
+          ? sharedIntegers(labels)
+          : sharedFloats(labels),
     ...(rows === undefined ? {} : { rows: sharedIntegers(rows) }),
     ...(keys === undefined ? {} : { keys: sharedIntegers(keys) }),
   };

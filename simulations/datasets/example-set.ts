@@ -10,8 +10,8 @@ export interface ExampleSet {
   readonly scale: number;
   /** Where each example starts in `values`. Absent: example i starts at i times its size. Windows of a text overlap. */
   readonly rows?: Int32Array;
-  /** count class indices. */
-  readonly labels: Uint8Array | Int32Array;
+  /** count class indices; or, as Float32Array, count × outputs targets, example by example. */
+  readonly labels: Uint8Array | Int32Array | Float32Array;
   readonly count: number;
   /** Shape of one example, channels last: [28, 28, 1]. */
   readonly inputShape: readonly number[];
@@ -22,12 +22,15 @@ export interface ExampleSet {
 /** Memory that {@link gatherExamples} fills: for a loop over devices, which would otherwise allocate for each of them. */
 export interface ExampleBuffers {
   readonly inputs: Float32Array;
-  readonly labels: Int32Array;
+  readonly labels: Int32Array | Float32Array;
 }
 
 /** Buffers for up to `most` of the set's examples. */
 export function exampleBuffers(set: ExampleSet, most: number): ExampleBuffers {
-  return { inputs: new Float32Array(most * exampleSize(set)), labels: new Int32Array(most) };
+  return {
+    inputs: new Float32Array(most * exampleSize(set)),
+    labels: set.labels instanceof Float32Array ? new Float32Array(most * outputsOf(set)) : new Int32Array(most),
+  };
 }
 
 /**
@@ -75,6 +78,11 @@ export function exampleSize({ inputShape }: Pick<ExampleSet, "inputShape">): num
   return inputShape.reduce((product, length) => product * length, 1);
 }
 
+/** Labels an example has: 1 for a class index. */
+export function outputsOf({ labels, count }: Pick<ExampleSet, "labels" | "count">): number {
+  return labels instanceof Float32Array && count > 0 ? labels.length / count : 1;
+}
+
 const TABLES = new Map<number, Float32Array>();
 
 /** Each byte times `scale`, as the float32 that it is fed as: a look-up is faster than a product and a rounding. */
@@ -116,7 +124,15 @@ function gatherFloats(
   }
 }
 
-function gatherLabels({ labels }: ExampleSet, indices: ArrayLike<number>, into: Int32Array): Int32Array {
-  for (let i = 0; i < indices.length; i++) into[i] = labels[indices[i]];
-  return into.subarray(0, indices.length);
+function gatherLabels(
+  set: ExampleSet,
+  indices: ArrayLike<number>,
+  into: Int32Array | Float32Array,
+): Int32Array | Float32Array {
+  const outputs = outputsOf(set);
+  const { labels } = set;
+  for (let i = 0; i < indices.length; i++) {
+    for (let j = 0; j < outputs; j++) into[i * outputs + j] = labels[indices[i] * outputs + j];
+  }
+  return into.subarray(0, indices.length * outputs);
 }

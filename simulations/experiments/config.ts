@@ -26,15 +26,27 @@ const partition = z.discriminatedUnion(
       kind: z.literal("drawn").meta({ description: "each device draws for itself: more devices than data" }),
       perDevice: count.default(600).meta({ description: "examples on each device" }),
     }),
+    z.strictObject({
+      kind: z
+        .literal("quantity")
+        .meta({ description: "log-normal numbers of examples, labels alike (Li et al. 2020)" }),
+      sigma: z.number().min(0).default(1).meta({ description: "deviation of the logarithm of a device's size" }),
+    }),
+    z.strictObject({
+      kind: z.literal("natural").meta({ description: "by owner: a speaker, a column's value (Caldas et al. 2018)" }),
+      perDevice: count
+        .exactOptional()
+        .meta({ description: "owners a device stands for, drawn; absent: all of them, dealt evenly" }),
+    }),
   ],
-  { error: "kind must be iid, shards, dirichlet or drawn" },
+  { error: "kind must be iid, shards, dirichlet, drawn, quantity or natural" },
 );
 
 const task = z.strictObject({
   dataset: z.enum(["mnist", "blobs"]).default("mnist").meta({ description: "mnist, or blobs: a tiny synthetic set" }),
   partition: partition.prefault({ kind: "iid" }).meta({
     description:
-      "iid, { kind: shards, perDevice: 2 }, { kind: dirichlet, alpha: 0.5 } or { kind: drawn, perDevice: 600 }",
+      "iid, { kind: shards, perDevice: 2 }, { kind: dirichlet, alpha: 0.5 }, { kind: drawn, perDevice: 600 }, { kind: quantity, sigma: 1 } or { kind: natural }",
   }),
   model: z
     .enum(["softmax", "2nn", "cnn"])

@@ -44,7 +44,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const { seed } = config;
   const model = requireModel(config.task.model);
   const dataset = await loadDataset(config.task.dataset, seed);
-  const holdings = holdExamples(dataset.train.labels, config.fleet.devices, seed, config.task.partition);
+  const holdings = holdExamples(dataset.train, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
   const task = createTask(config, provider, taskId, initial.length, holdings.largest, authority);
   const trainer = await ENGINES[config.train.engine](model);

@@ -140,5 +140,9 @@ function partitionText({ task: { partition } }: RunConfig): string {
       return `Dirichlet ${partition.alpha}`;
     case "drawn":
       return `${partition.perDevice} drawn by each device`;
+    case "quantity":
+      return `log-normal sizes, sigma ${partition.sigma}`;
+    case "natural":
+      return partition.perDevice === undefined ? "natural" : `natural, ${partition.perDevice} owners a device`;
   }
 }

@@ -51,7 +51,7 @@ function deal(simulation: DealtSimulation): Promise<{ dataset: Dataset; holdings
   }
   const data = loadDataset(name, seed).then((dataset) => ({
     dataset,
-    holdings: holdExamples(dataset.train.labels, devices, seed, spec),
+    holdings: holdExamples(dataset.train, devices, seed, spec),
   }));
   // Whoever trains meets the error.
   data.catch(() => undefined);

@@ -28,7 +28,7 @@ describe("a configuration with a mistake", () => {
     ["task: { model: 2n }", 'task.model: must be one of softmax, 2nn, cnn; got "2n"; did you mean "2nn"?'],
     [
       "task: { partition: { kind: shard } }",
-      'must be one of iid, shards, dirichlet, drawn; got "shard"; did you mean "shards"?',
+      'must be one of iid, shards, dirichlet, drawn, quantity, natural; got "shard"; did you mean "shards"?',
     ],
     ["task: { partition: { kind: shards, perDevise: 2 } }", 'did you mean "perDevice"?'],
     ["task: { partition: { kind: iid, alpha: 1 } }", "there is no such key"],

@@ -1,5 +1,5 @@
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
-import { type PartitionSpec, partitionExamples } from "./index.ts";
+import { type DealtExamples, type PartitionSpec, partitionExamples } from "./index.ts";
 import type { Partition } from "./partition.ts";
 
 /** Who holds which examples, by device: indices into the training set. */
@@ -24,9 +24,9 @@ export interface DrawnSpec {
  * What the devices of an experiment hold, from its seed.
  * @throws {MurmurError} `partition-impossible` when there are too few examples.
  */
-export function holdExamples(labels: ArrayLike<number>, devices: number, seed: number, spec: HoldingsSpec): Holdings {
-  if (spec.kind === "drawn") return drawn(labels.length, devices, seed, spec);
-  return dealt(partitionExamples(labels, devices, seededRandom(seed, "partition"), spec));
+export function holdExamples(examples: DealtExamples, devices: number, seed: number, spec: HoldingsSpec): Holdings {
+  if (spec.kind === "drawn") return drawn(examples.count, devices, seed, spec);
+  return dealt(partitionExamples(examples, devices, seededRandom(seed, "partition"), spec));
 }
 
 function dealt(partition: Partition): Holdings {

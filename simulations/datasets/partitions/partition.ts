@@ -11,12 +11,16 @@ export type Partition = readonly Int32Array[];
  * @throws {MurmurError} `partition-impossible` when a run would be empty.
  */
 export function cutEvenly(items: Int32Array, parts: number, partName: string): Int32Array[] {
-  if (items.length < parts) {
-    throw new MurmurError(
-      "partition-impossible",
-      `${items.length} training examples cannot be cut into ${parts} ${partName}.`,
-    );
-  }
+  requireAtLeast(items.length, parts, partName);
   const boundary = (part: number): number => Math.floor((part * items.length) / parts);
   return Array.from({ length: parts }, (_, part) => items.slice(boundary(part), boundary(part + 1)));
+}
+
+/** @throws {MurmurError} `partition-impossible` when there are not enough examples for one a part. */
+export function requireAtLeast(examples: number, parts: number, partName: string): void {
+  if (examples >= parts) return;
+  throw new MurmurError(
+    "partition-impossible",
+    `${examples} training examples cannot be cut into ${parts} ${partName}.`,
+  );
 }

@@ -1,6 +1,6 @@
 import type { HoldingsSpec } from "./holdings.ts";
 
-/** A partition in one word, as it is told to devices: "iid", "shards:2", "dirichlet:0.5", "drawn:600". */
+/** A partition in one word, as it is told to devices: "iid", "shards:2", "dirichlet:0.5", "quantity:2", "natural:1". */
 export function partitionSpecification(spec: HoldingsSpec): string {
   switch (spec.kind) {
     case "iid":
@@ -9,6 +9,10 @@ export function partitionSpecification(spec: HoldingsSpec): string {
       return `shards:${spec.perDevice}`;
     case "dirichlet":
       return `dirichlet:${spec.alpha}`;
+    case "quantity":
+      return `quantity:${spec.sigma}`;
+    case "natural":
+      return spec.perDevice === undefined ? "natural" : `natural:${spec.perDevice}`;
     case "drawn":
       return `drawn:${spec.perDevice}`;
   }
@@ -16,12 +20,14 @@ export function partitionSpecification(spec: HoldingsSpec): string {
 
 /** What such a word says, or undefined when it says nothing. */
 export function parsePartition(text: string): HoldingsSpec | undefined {
-  if (text === "iid") return { kind: "iid" };
+  if (text === "iid" || text === "natural") return { kind: text };
   const [kind, number] = text.split(":", 2);
   const value = Number(number);
   // Only what is written as above: not " 2", "0x2" or "2:3".
-  if (text !== `${kind}:${value}` || !Number.isFinite(value) || value <= 0) return undefined;
-  if (kind === "drawn" && Number.isSafeInteger(value)) return { kind, perDevice: value };
-  if (kind === "shards" && Number.isSafeInteger(value)) return { kind, perDevice: value };
-  return kind === "dirichlet" ? { kind, alpha: value } : undefined;
+  if (text !== `${kind}:${value}` || !Number.isFinite(value) || value < 0) return undefined;
+  if (kind === "quantity") return { kind, sigma: value };
+  if (value === 0) return undefined;
+  if (kind === "dirichlet") return { kind, alpha: value };
+  const perDevice = kind === "shards" || kind === "drawn" || kind === "natural";
+  return perDevice && Number.isSafeInteger(value) ? { kind, perDevice: value } : undefined;
 }

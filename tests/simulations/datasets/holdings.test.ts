@@ -3,12 +3,12 @@ import { seededRandom } from "../../../shared/random/seeded-random.ts";
 import { holdExamples } from "../../../simulations/datasets/partitions/holdings.ts";
 import { partitionExamples } from "../../../simulations/datasets/partitions/index.ts";
 
-const labels = Array.from({ length: 100 }, (_, i) => i % 10);
+const examples = { labels: Int32Array.from({ length: 100 }, (_, i) => i % 10), count: 100 };
 
 describe("examples that are dealt", () => {
   it("are those of the partition", () => {
-    const held = holdExamples(labels, 7, 3, { kind: "shards", perDevice: 2 });
-    const parts = partitionExamples(labels, 7, seededRandom(3, "partition"), { kind: "shards", perDevice: 2 });
+    const held = holdExamples(examples, 7, 3, { kind: "shards", perDevice: 2 });
+    const parts = partitionExamples(examples, 7, seededRandom(3, "partition"), { kind: "shards", perDevice: 2 });
     expect(Array.from({ length: 7 }, (_, device) => held.examples(device))).toEqual(parts);
     expect(held.size(3)).toBe(parts[3].length);
     expect(held.largest).toBe(Math.max(...parts.map((part) => part.length)));
@@ -16,7 +16,7 @@ describe("examples that are dealt", () => {
 });
 
 describe("examples that devices draw", () => {
-  const held = holdExamples(labels, 1_000_000, 3, { kind: "drawn", perDevice: 30 });
+  const held = holdExamples(examples, 1_000_000, 3, { kind: "drawn", perDevice: 30 });
 
   it("are distinct on a device, others on another, and the same whenever they are asked for", () => {
     const some = held.examples(999_999);
@@ -28,8 +28,8 @@ describe("examples that devices draw", () => {
   });
 
   it("are all there are where a device wants more", () => {
-    const all = holdExamples(labels, 2, 3, { kind: "drawn", perDevice: 600 });
+    const all = holdExamples(examples, 2, 3, { kind: "drawn", perDevice: 600 });
     expect(all.largest).toBe(100);
-    expect([...all.examples(1)].sort((a, b) => a - b)).toEqual([...labels.keys()]);
+    expect([...all.examples(1)].sort((a, b) => a - b)).toEqual([...examples.labels.keys()]);
   });
 });
