@@ -1,4 +1,5 @@
 import type { Examples } from "../../shared/learning/examples.ts";
+import type { LocalOptimizer } from "../../shared/learning/local-training.ts";
 import type { ModelDefinition } from "../../shared/learning/models/model-definition.ts";
 import type { ParameterManifest, ParameterVector } from "../../shared/learning/parameters.ts";
 import { labelWidth } from "./loss.ts";
@@ -46,10 +47,30 @@ export function checkTrainable(
   manifest: ParameterManifest,
   parameters: ParameterVector,
   examples: Examples,
-  { epochs, batchSize, learningRate }: TrainingTask,
+  task: TrainingTask,
 ): void {
+  const { epochs, batchSize, learningRate } = task;
   checkParameters(definition, manifest, parameters, examples);
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`Training for ${epochs} epochs.`);
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`A batch of ${batchSize} examples.`);
   if (!Number.isFinite(learningRate)) throw new RangeError(`A learning rate of ${learningRate}.`);
+  const { weightDecay = 0, proximalMu = 0, gradientClip, optimizer, correction } = task;
+  if (!(weightDecay >= 0 && Number.isFinite(weightDecay))) throw new RangeError(`A weight decay of ${weightDecay}.`);
+  if (!(proximalMu >= 0 && Number.isFinite(proximalMu))) throw new RangeError(`A proximal term of ${proximalMu}.`);
+  if (gradientClip !== undefined && !(gradientClip > 0 && Number.isFinite(gradientClip))) {
+    throw new RangeError(`A gradient clipped to ${gradientClip}.`);
+  }
+  if (correction !== undefined && correction.length !== parameters.length) {
+    throw new RangeError(`A correction of ${correction.length} values for ${parameters.length} parameters.`);
+  }
+  if (optimizer !== undefined) checkOptimizer(optimizer);
+}
+
+function checkOptimizer(optimizer: LocalOptimizer): void {
+  const below1 = optimizer.kind === "adam" ? [optimizer.beta1, optimizer.beta2] : [optimizer.momentum];
+  const stray = below1.find((value) => !(value >= 0 && value < 1));
+  if (stray !== undefined)
+    throw new RangeError(`A decay rate of ${stray} in ${optimizer.kind}, which is not in [0, 1).`);
+  if (optimizer.kind === "adam" && !(optimizer.epsilon > 0))
+    throw new RangeError(`An ε of ${optimizer.epsilon} in Adam.`);
 }

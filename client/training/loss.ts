@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { ModelDefinition } from "../../shared/learning/models/model-definition.ts";
 
 /** Per-example figures of a batch: the loss, float32 [n], and whether the example counts as correct, bool [n]. */
@@ -32,6 +33,20 @@ export function batchOutcome({ loss }: Objective, output: tf.Tensor2D, labels: t
     case "meanSquaredError":
       return meanSquaredError(output, labels as tf.Tensor2D);
   }
+}
+
+/**
+ * What a step's gradient is of: `scale` · (Σ losses + n · the layers' regularisers), which with scale = 1 / n is the mean
+ * loss of n examples with the regularisers added, as tf.layers trains.
+ */
+export function scaledObjective(model: LayersModel, losses: tf.Tensor1D, n: number, scale: tf.Scalar): tf.Scalar {
+  const penalties = model.calculateLosses();
+  const penalty = penalties.reduce(
+    (sum: tf.Tensor | undefined, one) => (sum === undefined ? one : tf.add(sum, one)),
+    undefined,
+  );
+  const total = penalty === undefined ? tf.sum(losses) : tf.add(tf.sum(losses), tf.mul(penalty, n));
+  return tf.mul(total, scale) as tf.Scalar;
 }
 
 /**

@@ -8,7 +8,10 @@ export interface LocalTraining {
   readonly optimizer?: LocalOptimizer;
   /** λ: every step's gradient gains λ w, as L2 regularisation does; with Adam the decay is decoupled (AdamW). */
   readonly weightDecay?: number;
-  /** Largest L2 norm of a step's gradient, over all parameters; a longer one is scaled down to it. */
+  /**
+   * Largest L2 norm of the gradient of a step's loss, over all parameters; a longer one is scaled down to it. What decay,
+   * the proximal term and a correction add comes after.
+   */
   readonly gradientClip?: number;
   /** μ of FedProx (Li et al. 2020, arXiv 1812.06127, equation 2): the gradient gains μ (w − w_t). */
   readonly proximalMu?: number;

@@ -8,7 +8,14 @@ export interface TensorEntry {
   /** First coordinate. */
   readonly offset: number;
   readonly size: number;
+  readonly kind: TensorKind;
 }
+
+/**
+ * How training changes a tensor: by the gradient; not at all (a frozen layer); or, as batch normalisation does with its
+ * moving averages, by `statistics` of the examples, which neither gradient clipping nor decay nor a proximal term sees.
+ */
+export type TensorKind = "trained" | "frozen" | "statistics";
 
 /** Names and shapes over a flat vector, in the order of the model's weights. */
 export interface ParameterManifest {
@@ -16,12 +23,12 @@ export interface ParameterManifest {
   readonly size: number;
 }
 
-export function parameterManifest(tensors: readonly { name: string; shape: readonly number[] }[]): ParameterManifest {
+export function parameterManifest(tensors: readonly Pick<TensorEntry, "name" | "shape" | "kind">[]): ParameterManifest {
   const entries: TensorEntry[] = [];
   let offset = 0;
-  for (const { name, shape } of tensors) {
+  for (const { name, shape, kind } of tensors) {
     const size = shape.reduce((product, length) => product * length, 1);
-    entries.push({ name, shape, offset, size });
+    entries.push({ name, shape, offset, size, kind });
     offset += size;
   }
   return { tensors: entries, size: offset };

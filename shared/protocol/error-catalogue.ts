@@ -138,6 +138,11 @@ export const ERROR_CATALOGUE = {
     hint: "Choose another model or dataset; `logistic` and `linear` take the width of a table from its columns.",
     exitCode: 3,
   },
+  "model-unseeded": {
+    what: "A layer of the model draws random numbers that the run's seed does not decide, so no run could be repeated.",
+    hint: "Use Dropout, SpatialDropout1D, GaussianDropout or GaussianNoise in its place.",
+    exitCode: 3,
+  },
   "model-untraceable": {
     what: "The onnx engine cannot compile the model: it calls a kernel that has no ONNX form here.",
     hint: "Train it with the engine `tfjs`, or leave out the layer that the message names.",

@@ -1,10 +1,11 @@
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import { labelType } from "../loss.ts";
-import { type GraphBuilder, graphBuilder, type Value } from "./graph-builder.ts";
-import { type LoweringContext, producer, type TracedValue } from "./kernel.ts";
+import { STEP_NUMBERS } from "../optimizer.ts";
+import { type GraphBuilder, graphBuilder, type Value, type ValueType } from "./graph-builder.ts";
+import { type LoweringContext, producer, type TracedKernel, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import type { OnnxGraph } from "./model-proto.ts";
-import { type BatchTrace, INPUT, parameterInput, type StepTrace } from "./trace.ts";
+import { type BatchTrace, INPUT, noiseInput, parameterInput, type StepTrace } from "./trace.ts";
 
 /** Inputs of a training graph that a single step does not have. */
 export const TRAINING_INPUT = { order: "order", labels: "allLabels", examples: "allExamples" } as const;
@@ -14,14 +15,19 @@ export function parameterOutput(index: number): string {
   return `updated${index}`;
 }
 
+export function stateOutput(input: string): string {
+  return `${input}Updated`;
+}
+
 /**
- * Unrolls `steps` steps of SGD into one graph:
+ * Unrolls `steps` steps into one graph:
  *
  *     allExamples [N, …], allLabels [N] ──Gather(order)──▶ batch 1 … batch k
- *     parameters ──▶ step 1 ──▶ step 2 ──▶ … ──▶ step k ──▶ updated parameters
- *                      └── losses, hits [k · batch] ──┘
+ *     parameters, state ──▶ step 1 ──▶ step 2 ──▶ … ──▶ step k ──▶ updated parameters, state
+ *                             └── losses, hits [k · batch] ──┘
  *
- * `order` int32 [k · batch] says which of the N examples are in which batch.
+ * `order` int32 [k · batch] says which of the N examples are in which batch. What differs from step to step (Adam's
+ * numbers, noise) is an input with a first dimension of k. The graph has those inputs that its steps use.
  */
 export function compileSteps(trace: StepTrace, batch: number, steps: number, definition: ModelDefinition): OnnxGraph {
   const { inputShape } = definition;
@@ -36,33 +42,42 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
     ...label.shape,
   ]);
   const order = graph.input(TRAINING_INPUT.order, { type: "int32", shape: [steps * batch] });
-  const updateScale = graph.input(INPUT.updateScale, { type: "float32", shape: [] });
-  const orders =
-    steps === 1
-      ? [order]
-      : graph.nodes("Split", [order], new Array(steps).fill({ type: "int32", shape: [batch] }), {
-          axis: 0,
-          num_outputs: steps,
-        });
+  const orders = splitSteps(order, steps, graph);
+  const varies = new Set<string>([...STEP_NUMBERS, ...trace.noise.map((_, site) => noiseInput(site))]);
+  const common = memoised((name, type) => graph.input(name, type));
+  const ofSteps = memoised((name, { type, shape }) =>
+    splitSteps(graph.input(name, { type, shape: [steps, ...shape] }), steps, graph).map((value) =>
+      graph.reshape(value, shape),
+    ),
+  );
 
-  let parameters = parameterInputs(trace, graph);
+  const uses = useCounts([trace.losses, trace.hits, ...trace.parameters.values(), ...trace.state.values()]);
+  const parameters = parameterInputs(trace, graph);
+  const state = new Map([...trace.state].map(([name, value]) => [name, graph.input(name, value)]));
   const losses: Value[] = [];
   const hits: Value[] = [];
-  for (const indices of orders) {
+  for (const [step, indices] of orders.entries()) {
     const gather = (from: Value, shape: readonly number[]) =>
       graph.node("Gather", [from, indices], { type: from.type, shape: [batch, ...shape] }, { axis: 0 });
-    const inputs = new Map<string, Value>([
+    const own = new Map<string, Value>([
       [INPUT.examples, gather(examples, inputShape)],
       [INPUT.labels, gather(labels, label.shape)],
-      [INPUT.updateScale, updateScale],
       ...parameters.map((value, i): [string, Value] => [parameterInput(i), value]),
+      ...state,
     ]);
-    const context = lowering(graph, inputs);
+    const context = lowering(
+      graph,
+      (name, type) => own.get(name) ?? (varies.has(name) ? ofSteps(name, type)[step] : common(name, type)),
+    );
     losses.push(context.value(trace.losses));
     hits.push(context.value(trace.hits));
-    parameters = parameters.map((parameter, i) => updated(parameter, trace.updates[i], context));
+    // Lowered before they are replaced: each is of the values before the step.
+    const next = [...trace.parameters].map(([i, value]): [number, Value] => [i, sumInto(value, uses, context)]);
+    for (const [name, value] of trace.state) state.set(name, sumInto(value, uses, context));
+    for (const [i, value] of next) parameters[i] = value;
   }
-  for (const [i, parameter] of parameters.entries()) graph.output(parameterOutput(i), parameter);
+  for (const i of trace.parameters.keys()) graph.output(parameterOutput(i), parameters[i]);
+  for (const [name, value] of state) graph.output(stateOutput(name), value);
   graph.output(OUTPUT.losses, concatenated(losses, graph));
   graph.output(OUTPUT.hits, concatenated(hits, graph));
   return graph.build();
@@ -73,12 +88,12 @@ export function compileEvaluation(trace: BatchTrace, batch: number, definition: 
   const { inputShape } = definition;
   const label = labelType(definition);
   const graph = graphBuilder();
-  const inputs = new Map<string, Value>([
+  const own = new Map<string, Value>([
     [INPUT.examples, graph.input(INPUT.examples, { type: "float32", shape: [batch, ...inputShape] })],
     [INPUT.labels, graph.input(INPUT.labels, { type: label.type, shape: [batch, ...label.shape] })],
     ...parameterInputs(trace, graph).map((value, i): [string, Value] => [parameterInput(i), value]),
   ]);
-  const context = lowering(graph, inputs);
+  const context = lowering(graph, (name) => own.get(name));
   graph.output(OUTPUT.losses, context.value(trace.losses));
   graph.output(OUTPUT.hits, context.value(trace.hits));
   return graph.build();
@@ -89,7 +104,7 @@ function parameterInputs({ manifest }: BatchTrace, graph: GraphBuilder): Value[]
 }
 
 /** Lowers values when they are asked for, so that what no output needs is never in the graph. */
-function lowering(graph: GraphBuilder, inputs: ReadonlyMap<string, Value>): LoweringContext {
+function lowering(graph: GraphBuilder, input: (name: string, type: ValueType) => Value | undefined): LoweringContext {
   const lowered = new Map<TracedValue, Value>();
   const context: LoweringContext = {
     graph,
@@ -105,7 +120,7 @@ function lowering(graph: GraphBuilder, inputs: ReadonlyMap<string, Value>): Lowe
   function lower({ source, type, shape }: TracedValue): Value {
     switch (source.kind) {
       case "input": {
-        const value = inputs.get(source.name);
+        const value = input(source.name, { type, shape });
         if (value === undefined) throw new Error(`The graph has no input "${source.name}".`);
         return value;
       }
@@ -119,13 +134,51 @@ function lowering(graph: GraphBuilder, inputs: ReadonlyMap<string, Value>): Lowe
   return context;
 }
 
-/** parameter + update, by the form that the update's kernel has for it. */
-function updated(parameter: Value, update: TracedValue, context: LoweringContext): Value {
-  const kernel = producer(update, ["Identity", "Reshape"]);
+/** A sum base + x, by the form that x's kernel has for it, where nothing else reads x: how weights are updated. */
+function sumInto(value: TracedValue, uses: ReadonlyMap<TracedValue, number>, context: LoweringContext): Value {
+  const sum = producer(value);
+  if (sum?.name !== "Add" || value.shape.join() !== sum.inputs.a.shape.join()) return context.value(value);
+  const { a: base, b: addend } = sum.inputs;
+  const kernel = soleProducer(addend, uses);
   const addTo = kernel === undefined ? undefined : KERNELS[kernel.name].addTo;
-  if (kernel !== undefined && addTo !== undefined) return addTo(parameter, kernel, context);
-  const value = context.graph.reshape(context.value(update), parameter.shape);
-  return context.graph.node("Add", [parameter, value], parameter);
+  if (kernel === undefined || addTo === undefined) return context.value(value);
+  return addTo(context.value(base), kernel, context);
+}
+
+/** What made a value that is read once, looking through kernels that only rename it. */
+function soleProducer(value: TracedValue, uses: ReadonlyMap<TracedValue, number>): TracedKernel | undefined {
+  if (uses.get(value) !== 1 || value.source.kind !== "kernel") return undefined;
+  const { kernel } = value.source;
+  return ["Identity", "Reshape"].includes(kernel.name) ? soleProducer(kernel.inputs.x, uses) : kernel;
+}
+
+/** How many kernels and outputs read each value. */
+function useCounts(outputs: readonly TracedValue[]): ReadonlyMap<TracedValue, number> {
+  const counts = new Map<TracedValue, number>();
+  const waiting = [...outputs];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const seen = counts.get(value) ?? 0;
+    counts.set(value, seen + 1);
+    if (seen === 0 && value.source.kind === "kernel") waiting.push(...Object.values(value.source.kernel.inputs));
+  }
+  return counts;
+}
+
+/** A value of k steps, [k, …] or [k · n], as one for each step. */
+function splitSteps(value: Value, steps: number, graph: GraphBuilder): Value[] {
+  if (steps === 1) return [value];
+  const shape = [value.shape[0] / steps, ...value.shape.slice(1)];
+  const types = new Array<ValueType>(steps).fill({ type: value.type, shape });
+  return graph.nodes("Split", [value], types, { axis: 0, num_outputs: steps });
+}
+
+function memoised<T>(make: (name: string, type: ValueType) => T): (name: string, type: ValueType) => T {
+  const known = new Map<string, T>();
+  return (name, type) => {
+    const made = known.get(name) ?? make(name, type);
+    known.set(name, made);
+    return made;
+  };
 }
 
 function concatenated(values: readonly Value[], graph: GraphBuilder): Value {

@@ -1,10 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { buildModel } from "../../../shared/learning/models/build-model.ts";
+import { everyLayer } from "../../../shared/learning/models/inner-layers.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import { parameterManifestOf } from "../../../shared/learning/models/model-parameters.ts";
 import type { ParameterManifest } from "../../../shared/learning/parameters.ts";
-import { batchOutcome, labelType } from "../loss.ts";
+import { batchOutcome, labelType, scaledObjective } from "../loss.ts";
+import { type NoiseSite, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
+import { optimizerStep, STATE_VECTORS, type StepRule } from "../optimizer.ts";
 import type { TracedValue } from "./kernel.ts";
 import { type Tracing, traced } from "./tracing-backend.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
@@ -16,8 +19,19 @@ export function parameterInput(index: number): string {
   return `parameter${index}`;
 }
 
-/** Layers that draw random numbers in training; with a seed they draw the same ones in every trace. */
-const STOCHASTIC_LAYERS = ["Dropout", "SpatialDropout1D", "AlphaDropout", "GaussianDropout", "GaussianNoise"];
+/** What the optimiser keeps of parameter `index`: vector `vector` of its state. */
+export function stateInput(vector: number, index: number): string {
+  return `state${vector}of${index}`;
+}
+
+export function shiftInput(index: number): string {
+  return `shift${index}`;
+}
+
+/** What noise site `site` draws in one step. */
+export function noiseInput(site: number): string {
+  return `noise${site}`;
+}
 
 /** What one batch computes, as values over the inputs. */
 export interface BatchTrace {
@@ -27,40 +41,61 @@ export interface BatchTrace {
   readonly hits: TracedValue;
 }
 
-/** One step of SGD: what is added to each parameter, in the manifest's order. */
+/** One step: what it makes of the parameters and of the optimiser's state. */
 export interface StepTrace extends BatchTrace {
-  readonly updates: readonly TracedValue[];
+  /** By parameter, its value after the step. What is frozen has none. */
+  readonly parameters: ReadonlyMap<number, TracedValue>;
+  /** By the name of the state's input, its value after the step. */
+  readonly state: ReadonlyMap<string, TracedValue>;
+  /** Where the forward pass draws random numbers; site i is the input `noiseInput(i)`. */
+  readonly noise: readonly NoiseSite[];
+  /** Kernels that were called: how long the graph is, roughly. */
+  readonly kernels: number;
 }
 
 /**
- * Traces one step of SGD on a batch. The gradient is that of updateScale · Σ losses, so that with updateScale = −η / batch
- * it is the update itself, and no weight-sized tensor has to be scaled.
+ * Traces one step on a batch. The gradient is that of updateScale · Σ losses: of the mean loss with updateScale =
+ * 1 / batch; and with −η / batch it is plain SGD's update itself, so that no weight-sized tensor has to be scaled.
  */
-export function traceStep(definition: ModelDefinition, batch: number): StepTrace {
-  const first = traceStepOnce(definition, batch);
-  refuseRandomConstants(first, traceStepOnce(definition, batch));
+export function traceStep(definition: ModelDefinition, batch: number, rule: StepRule): StepTrace {
+  const first = traceStepOnce(definition, batch, rule);
+  refuseRandomConstants(first, traceStepOnce(definition, batch, rule));
   return first;
 }
 
-function traceStepOnce(definition: ModelDefinition, batch: number): StepTrace {
+function traceStepOnce(definition: ModelDefinition, batch: number, rule: StepRule): StepTrace {
   return traced((tracing) =>
-    withModel(definition, tracing, (model, manifest) => {
-      const stochastic = model.layers.find((layer) => STOCHASTIC_LAYERS.includes(layer.getClassName()));
-      if (stochastic !== undefined) throw drawsRandomNumbers({ layer: stochastic.name });
+    withModel(definition, tracing, (model, manifest, noise) => {
       const forward = forwardPass(definition, model, batch, true, tracing);
       const scale = tracing.input(INPUT.updateScale, "float32", []) as tf.Scalar;
-      const variables = model.weights.map((weight) => {
-        if (weight.trainable) return weight.read() as tf.Variable;
-        throw new UntraceableModelError(`the weight ${weight.originalName} is not trained by gradients`);
-      });
+      const trained = [...manifest.tensors.keys()].filter((i) => manifest.tensors[i].kind === "trained");
+      const variables = trained.map((i) => model.weights[i].read() as tf.Variable);
       const outcomes: BatchTrace[] = [];
       const { grads } = tf.variableGrads(() => {
         const outcome = forward();
         outcomes.push({ manifest, losses: tracing.valueOf(outcome.losses), hits: tracing.valueOf(outcome.hits) });
-        return tf.mul(tf.sum(outcome.losses), scale) as tf.Scalar;
+        return scaledObjective(model, outcome.losses, batch, scale);
       }, variables);
-      const updates = variables.map(({ name }) => tracing.valueOf(grads[name]));
-      return { ...outcomes[0], updates };
+
+      const input = (name: string, i: number) => tracing.input(name, "float32", manifest.tensors[i].shape);
+      const after = optimizerStep(rule, {
+        weights: variables,
+        gradients: variables.map((variable) => grads[variable.name] ?? tf.zerosLike(variable)),
+        shifts: rule.shifts ? trained.map((i) => input(shiftInput(i), i)) : [],
+        state: Array.from({ length: STATE_VECTORS[rule.optimizer] }, (_, vector) =>
+          trained.map((i) => input(stateInput(vector, i), i)),
+        ),
+        number: (name) => tracing.input(name, "float32", []) as tf.Scalar,
+      });
+      const parameters = new Map(trained.map((index, i) => [index, tracing.valueOf(after.weights[i])]));
+      for (const [index, { kind }] of manifest.tensors.entries()) {
+        // The layer has written it in the forward pass.
+        if (kind === "statistics") parameters.set(index, tracing.valueOf(model.weights[index].read()));
+      }
+      const state = after.state.flatMap((tensors, vector) =>
+        tensors.map((tensor, i): [string, TracedValue] => [stateInput(vector, trained[i]), tracing.valueOf(tensor)]),
+      );
+      return { ...outcomes[0], parameters, state: new Map(state), noise, kernels: tracing.calls() };
     }),
   );
 }
@@ -78,18 +113,22 @@ export function traceEvaluation(definition: ModelDefinition, batch: number): Bat
 function withModel<T>(
   definition: ModelDefinition,
   tracing: Tracing,
-  body: (model: LayersModel, manifest: ParameterManifest) => T,
+  body: (model: LayersModel, manifest: ParameterManifest, noise: readonly NoiseSite[]) => T,
 ): T {
   const scope = tf.engine();
   scope.startScope();
   const model = buildModel(definition);
   try {
     for (const [index, weight] of model.weights.entries()) tracing.asInput(weight.read(), parameterInput(index));
+    const unseeded = everyLayer(model).find((layer) => UNSEEDED_LAYERS.includes(layer.getClassName()));
+    if (unseeded !== undefined) throw drawsRandomNumbers({ layer: unseeded.name });
+    const noise: NoiseSite[] = [];
+    routeNoise(model, (site) => tracing.input(noiseInput(noise.push(site) - 1), "float32", site.shape));
     for (const layer of model.layers) {
       const call = layer.call.bind(layer);
       layer.call = (inputs, options) => tracing.inLayer(layer.name, () => call(inputs, options));
     }
-    return body(model, parameterManifestOf(model));
+    return body(model, parameterManifestOf(model), noise);
   } finally {
     model.dispose();
     scope.endScope();
@@ -114,8 +153,11 @@ function forwardPass(
  * traces of such a model differ in a constant.
  */
 function refuseRandomConstants(first: StepTrace, second: StepTrace): void {
-  const pairs: [TracedValue, TracedValue][] = first.updates.map((update, i) => [update, second.updates[i]]);
-  pairs.push([first.losses, second.losses]);
+  const pairs: [TracedValue, TracedValue][] = [[first.losses, second.losses]];
+  for (const [index, value] of first.parameters) {
+    const other = second.parameters.get(index);
+    if (other !== undefined) pairs.push([value, other]);
+  }
   const seen = new Set<TracedValue>();
   for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
     const [a, b] = pair;

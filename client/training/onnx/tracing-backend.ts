@@ -17,6 +17,8 @@ export interface Tracing {
   asInput(tensor: tf.Tensor, name: string): void;
   /** What is known about a tensor's origin. */
   valueOf(tensor: tf.Tensor): TracedValue;
+  /** Kernels called so far. */
+  calls(): number;
   /** Runs `body`; the kernels that it calls are this layer's. */
   inLayer<T>(layer: string, body: () => T): T;
 }
@@ -40,11 +42,14 @@ class TracingBackend extends tf.KernelBackend {
   private values = new WeakMap<object, TracedValue>();
   private references = new Map<object, number>();
   private layer: string | undefined;
+  private calls = 0;
   private lastKernel: string | undefined;
 
   session<T>(body: (tracing: Tracing) => T): T {
     this.layer = undefined;
+    this.calls = 0;
     return body({
+      calls: () => this.calls,
       input: (name, type, shape) => {
         const dataId = this.remember({ type, shape, source: { kind: "input", name } });
         return tf.engine().makeTensorFromDataId(dataId, [...shape], type as tf.DataType, this);
@@ -73,6 +78,7 @@ class TracingBackend extends tf.KernelBackend {
     }
     const layer = this.layer ?? layerOf(Object.values(known));
     this.lastKernel = name;
+    this.calls++;
     const lowering = KERNELS[name];
     if (lowering === undefined) {
       throw new UntraceableModelError(`the kernel ${name} has no ONNX form here`, { kernel: name, layer });

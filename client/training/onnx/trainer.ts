@@ -1,24 +1,50 @@
 import type { Examples } from "../../../shared/learning/examples.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import type { ParameterManifest, ParameterVector } from "../../../shared/learning/parameters.ts";
+import type { SeededRandom } from "../../../shared/random/seeded-random.ts";
 import { epochBatches } from "../batches.ts";
 import { checkParameters, checkTrainable } from "../checks.ts";
 import { labelType, labelWidth } from "../loss.ts";
-import type { Evaluation, Trainer } from "../trainer.ts";
-import { compileEvaluation, compileSteps, OUTPUT, parameterOutput, TRAINING_INPUT } from "./compile.ts";
+import { fillNoise } from "../noise.ts";
+import {
+  gradientIsUpdate,
+  STATE_VECTORS,
+  STEP_NUMBERS,
+  type StepRule,
+  shiftVector,
+  stepNumbers,
+  stepRule,
+  taskNumbers,
+} from "../optimizer.ts";
+import type { Evaluation, Trainer, TrainingTask } from "../trainer.ts";
+import { compileEvaluation, compileSteps, OUTPUT, parameterOutput, stateOutput, TRAINING_INPUT } from "./compile.ts";
 import { mayOverwrite } from "./in-place.ts";
+import { sizeOf } from "./kernel.ts";
 import { boolTensor, floatTensor, type GraphSession, intTensor, openSession, type TensorMap } from "./session.ts";
 import { sessionCache } from "./session-cache.ts";
-import { INPUT, parameterInput, type StepTrace, traceEvaluation, traceStep } from "./trace.ts";
+import {
+  INPUT,
+  noiseInput,
+  parameterInput,
+  type StepTrace,
+  shiftInput,
+  stateInput,
+  traceEvaluation,
+  traceStep,
+} from "./trace.ts";
 
 /**
  * Steps that run inside one call of the session. A run of 23 steps is 16 + 4 + 2 + 1: the overhead of a call, about
  * 0.1 ms, is spread, and no batch size needs more than this many graphs.
  */
 const UNROLLED = [16, 8, 4, 2, 1];
+/** Kernels in all the steps of one graph, at most: opening a session takes time with each. */
+const LARGEST_GRAPH = 2_000;
 const EVALUATION_BATCH = 500;
 /** Graphs kept compiled: all the unrolled ones of two batch sizes and as many partial batches. */
 const KEPT_SESSIONS = 24;
+
+const PLAIN_SGD: StepRule = { optimizer: "sgd", clips: false, drifts: false, shifts: false };
 
 interface StepSession {
   readonly session: GraphSession;
@@ -29,20 +55,23 @@ interface StepSession {
 /** Trains with ONNX Runtime on one thread, by compiling the training step that tf.layers and tfjs's autodiff define. */
 export async function createOnnxTrainer(definition: ModelDefinition): Promise<Trainer> {
   const { inputShape } = definition;
-  const traces = new Map<number, StepTrace>();
-  const stepTrace = (batch: number): StepTrace => {
-    const trace = traces.get(batch) ?? traceStep(definition, batch);
-    traces.set(batch, trace);
+  const traces = new Map<string, StepTrace>();
+  const stepTrace = (batch: number, rule: StepRule): StepTrace => {
+    const key = `${batch} ${JSON.stringify(rule)}`;
+    const trace = traces.get(key) ?? traceStep(definition, batch, rule);
+    traces.set(key, trace);
     return trace;
   };
   // Traced now, so that a model that cannot be is known before training starts.
-  const { manifest } = stepTrace(1);
+  const { manifest } = stepTrace(1, PLAIN_SGD);
   traceEvaluation(definition, 1);
   const sessions = sessionCache<StepSession>(KEPT_SESSIONS);
 
-  async function openSteps(batch: number, steps: number): Promise<StepSession> {
-    const graph = compileSteps(stepTrace(batch), batch, steps, definition);
-    const inPlace = manifest.tensors.every((_, i) => mayOverwrite(graph, parameterInput(i), parameterOutput(i)));
+  async function openSteps(trace: StepTrace, batch: number, steps: number): Promise<StepSession> {
+    const graph = compileSteps(trace, batch, steps, definition);
+    const inPlace =
+      [...trace.parameters.keys()].every((i) => mayOverwrite(graph, parameterInput(i), parameterOutput(i))) &&
+      [...trace.state.keys()].every((name) => mayOverwrite(graph, name, stateOutput(name)));
     return { session: await openSession(graph), inPlace };
   }
 
@@ -56,22 +85,32 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
 
     async train(parameters, examples, task, random) {
       checkTrainable(definition, manifest, parameters, examples, task);
-      const dataset = datasetTensors(examples, definition);
-      let current = parameterBuffer(parameters.slice(), manifest);
-      let spare: ParameterBuffer | undefined;
+      const rule = stepRule(task);
+      const common = { ...datasetTensors(examples, definition), ...taskTensors(task, parameters, manifest) };
+      const numbers = stepNumbers(task);
+      const most = mostUnrolled(stepTrace(1, rule));
+      let current = trainingBuffer(parameters, rule, manifest);
+      let spare: TrainingBuffer | undefined;
       let steps = 0;
       let outcome = { lossSum: 0, correct: 0 };
 
       async function runBlock(order: Int32Array, batch: number, count: number): Promise<void> {
+        const trace = stepTrace(batch, rule);
         await sessions.use(
-          `${batch} x ${count}`,
-          () => openSteps(batch, count),
+          `${batch} x ${count} ${JSON.stringify(rule)}`,
+          () => openSteps(trace, batch, count),
           async ({ session, inPlace }) => {
-            if (!inPlace) spare ??= parameterBuffer(new Float32Array(manifest.size), manifest);
+            if (!inPlace) spare ??= trainingBuffer(parameters, rule, manifest);
             const target = inPlace || spare === undefined ? current : spare;
             const results = outcomeBuffers(order.length);
-            const updateScale = floatTensor(Float32Array.of(-task.learningRate / batch), []);
-            const inputs = { ...dataset, ...current.inputs, [TRAINING_INPUT.order]: intTensor(order), updateScale };
+            const updateScale = (gradientIsUpdate(rule) ? -task.learningRate : 1) / batch;
+            const inputs = {
+              ...common,
+              ...current.inputs,
+              ...varyingTensors(trace, numbers, count, random),
+              [INPUT.updateScale]: floatTensor(Float32Array.of(updateScale), []),
+              [TRAINING_INPUT.order]: intTensor(order),
+            };
             await session.run(inputs, { ...target.outputs, ...results.tensors });
             if (target !== current) [current, spare] = [target, current];
             outcome = added(outcome, results);
@@ -82,16 +121,16 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
 
       for (let epoch = 0; epoch < task.epochs; epoch++) {
         outcome = { lossSum: 0, correct: 0 };
-        for (const block of unrolledBlocks(epochBatches(examples.count, task.batchSize, random))) {
+        for (const block of unrolledBlocks(epochBatches(examples.count, task.batchSize, random), most)) {
           await runBlock(block.order, block.batch, block.steps);
         }
       }
-      return { parameters: current.flat, examples: examples.count, ...outcome, steps };
+      return { parameters: current.parameters, examples: examples.count, ...outcome, steps };
     },
 
     async evaluate(parameters, examples) {
       checkParameters(definition, manifest, parameters, examples);
-      const { inputs } = parameterBuffer(parameters, manifest);
+      const inputs = tensorsOf(parameters, manifest, parameterInput);
       const width = examples.inputs.length / Math.max(1, examples.count);
       let outcome = { lossSum: 0, correct: 0 };
       for (let start = 0; start < examples.count; start += EVALUATION_BATCH) {
@@ -116,22 +155,77 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
   };
 }
 
-interface ParameterBuffer {
-  readonly flat: ParameterVector;
+/** What a step changes: parameters and the optimiser's state. */
+interface TrainingBuffer {
+  readonly parameters: ParameterVector;
   readonly inputs: TensorMap;
   readonly outputs: TensorMap;
 }
 
-/** The tensors of a flat vector, as views of it. */
-function parameterBuffer(flat: ParameterVector, { tensors }: ParameterManifest): ParameterBuffer {
-  const inputs: TensorMap = {};
+/** Received parameters are copied: what is frozen stays in the copy as it is. State begins at zero. */
+function trainingBuffer(
+  received: ParameterVector,
+  { optimizer }: StepRule,
+  manifest: ParameterManifest,
+): TrainingBuffer {
+  const parameters = received.slice();
+  const inputs = tensorsOf(parameters, manifest, parameterInput);
   const outputs: TensorMap = {};
-  for (const [i, { offset, size, shape }] of tensors.entries()) {
-    const tensor = floatTensor(flat.subarray(offset, offset + size), shape);
-    inputs[parameterInput(i)] = tensor;
-    outputs[parameterOutput(i)] = tensor;
+  for (const [i, { kind }] of manifest.tensors.entries()) {
+    if (kind !== "frozen") outputs[parameterOutput(i)] = inputs[parameterInput(i)];
   }
-  return { flat, inputs, outputs };
+  for (let vector = 0; vector < STATE_VECTORS[optimizer]; vector++) {
+    const state = tensorsOf(new Float32Array(manifest.size), manifest, (i) => stateInput(vector, i));
+    for (const [i, { kind }] of manifest.tensors.entries()) {
+      if (kind !== "trained") continue;
+      const name = stateInput(vector, i);
+      inputs[name] = state[name];
+      outputs[stateOutput(name)] = state[name];
+    }
+  }
+  return { parameters, inputs, outputs };
+}
+
+/** The tensors of a flat vector, as views of it, under the name of each. */
+function tensorsOf(flat: Float32Array, { tensors }: ParameterManifest, name: (index: number) => string): TensorMap {
+  const map: TensorMap = {};
+  for (const [i, { offset, size, shape }] of tensors.entries()) {
+    map[name(i)] = floatTensor(flat.subarray(offset, offset + size), shape);
+  }
+  return map;
+}
+
+/** What is the same in every step: the rates, and what is added to the gradient. A graph takes what it uses. */
+function taskTensors(task: TrainingTask, received: ParameterVector, manifest: ParameterManifest): TensorMap {
+  const shift = shiftVector(task, received);
+  const map: TensorMap = shift === undefined ? {} : tensorsOf(shift, manifest, shiftInput);
+  for (const [name, value] of Object.entries(taskNumbers(task))) map[name] = floatTensor(Float32Array.of(value), []);
+  return map;
+}
+
+/** What differs from step to step, for the next `count` of them: Adam's rates, and what the layers draw. */
+function varyingTensors(
+  { noise }: StepTrace,
+  numbers: ReturnType<typeof stepNumbers>,
+  count: number,
+  random: SeededRandom,
+): TensorMap {
+  const rates = STEP_NUMBERS.map(() => new Float32Array(count));
+  const drawn = noise.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
+  for (let step = 0; step < count; step++) {
+    const { value } = numbers.next();
+    for (const [i, name] of STEP_NUMBERS.entries()) rates[i][step] = value[name];
+    for (const [site, values] of drawn.entries()) {
+      const size = values.length / count;
+      fillNoise(noise[site], values.subarray(step * size, (step + 1) * size), random);
+    }
+  }
+  const map: TensorMap = {};
+  for (const [i, name] of STEP_NUMBERS.entries()) map[name] = floatTensor(rates[i], [count]);
+  for (const [site, values] of drawn.entries()) {
+    map[noiseInput(site)] = floatTensor(values, [count, ...noise[site].shape]);
+  }
+  return map;
 }
 
 function datasetTensors({ inputs, labels, count }: Examples, definition: ModelDefinition): TensorMap {
@@ -155,13 +249,18 @@ interface Block {
   readonly steps: number;
 }
 
+/** Steps that a graph of this many kernels unrolls: in a long one the overhead of a call is nothing. */
+function mostUnrolled({ kernels }: StepTrace): number {
+  return Math.max(1, Math.floor(LARGEST_GRAPH / kernels));
+}
+
 /** Batches, views of one array in order, put together into blocks of as many equal batches as a graph unrolls. */
-function* unrolledBlocks(batches: readonly Int32Array[]): Generator<Block> {
+function* unrolledBlocks(batches: readonly Int32Array[], most: number): Generator<Block> {
   for (let next = 0; next < batches.length; ) {
     const batch = batches[next].length;
     const last = batches[batches.length - 1].length;
     const full = last === batch ? batches.length : batches.length - 1;
-    const steps = UNROLLED.find((size) => size <= Math.max(1, full - next)) ?? 1;
+    const steps = UNROLLED.find((size) => size <= Math.max(1, Math.min(full - next, most))) ?? 1;
     const { buffer, byteOffset } = batches[next];
     yield { order: new Int32Array(buffer, byteOffset, steps * batch), batch, steps };
     next += steps;

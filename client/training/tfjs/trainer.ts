@@ -3,13 +3,26 @@ import type { LayersModel } from "@tensorflow/tfjs-layers";
 import type { Examples } from "../../../shared/learning/examples.ts";
 import { startBackend, withBackend } from "../../../shared/learning/models/backend-scope.ts";
 import { buildModel } from "../../../shared/learning/models/build-model.ts";
+import { everyLayer } from "../../../shared/learning/models/inner-layers.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import { parameterManifestOf } from "../../../shared/learning/models/model-parameters.ts";
-import type { ParameterManifest, ParameterVector } from "../../../shared/learning/parameters.ts";
+import type { ParameterManifest, ParameterVector, TensorEntry } from "../../../shared/learning/parameters.ts";
+import { MurmurError } from "../../../shared/protocol/errors.ts";
+import type { SeededRandom } from "../../../shared/random/seeded-random.ts";
 import { epochBatches } from "../batches.ts";
 import { checkParameters, checkTrainable } from "../checks.ts";
-import { type BatchOutcome, batchOutcome, labelType } from "../loss.ts";
-import type { Trainer } from "../trainer.ts";
+import { type BatchOutcome, batchOutcome, labelType, scaledObjective } from "../loss.ts";
+import { fillNoise, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
+import {
+  gradientIsUpdate,
+  optimizerStep,
+  STATE_VECTORS,
+  shiftVector,
+  stepNumbers,
+  stepRule,
+  taskNumbers,
+} from "../optimizer.ts";
+import type { Trainer, TrainingTask } from "../trainer.ts";
 
 const EVALUATION_BATCH = 500;
 
@@ -28,6 +41,17 @@ export async function createTfjsTrainer(
   const model = withBackend(backend, () => buildModel(definition) as LayersModel);
   const manifest = parameterManifestOf(model);
   const inTurn = turnstile();
+  const unseeded = everyLayer(model).find((layer) => UNSEEDED_LAYERS.includes(layer.getClassName()));
+  if (unseeded !== undefined) {
+    throw new MurmurError("model-unseeded", `The layer "${unseeded.name}" draws random numbers that no seed reaches.`);
+  }
+  let draws: SeededRandom | undefined;
+  routeNoise(model, (site) => {
+    if (draws === undefined) throw new Error("A layer drew random numbers outside training.");
+    const values = new Float32Array(site.shape.reduce((product, length) => product * length, 1));
+    fillNoise(site, values, draws);
+    return tf.tensor(values, [...site.shape], "float32");
+  });
 
   /** The figures of some batches, read after all of them were queued on the device. */
   async function totals(outcomes: readonly BatchOutcome[]): Promise<{ lossSum: number; correct: number }> {
@@ -47,16 +71,22 @@ export async function createTfjsTrainer(
     train: (parameters, examples, task, random) =>
       inTurn(async () => {
         checkTrainable(definition, manifest, parameters, examples, task);
+        draws = random;
         withBackend(backend, () => writeParameters(model, manifest, parameters));
+        const training = withBackend(backend, () => startTraining(model, manifest, definition, task, parameters));
         let outcome = { lossSum: 0, correct: 0 };
         let steps = 0;
-        for (let epoch = 0; epoch < task.epochs; epoch++) {
-          const batches = epochBatches(examples.count, task.batchSize, random);
-          const outcomes = batches.map((batch) =>
-            withBackend(backend, () => step(model, definition, selected(examples, batch), task.learningRate)),
-          );
-          outcome = await totals(outcomes);
-          steps += batches.length;
+        try {
+          for (let epoch = 0; epoch < task.epochs; epoch++) {
+            const batches = epochBatches(examples.count, task.batchSize, random);
+            const outcomes = batches.map((batch) =>
+              withBackend(backend, () => training.step(selected(examples, batch))),
+            );
+            outcome = await totals(outcomes);
+            steps += batches.length;
+          }
+        } finally {
+          training.dispose();
         }
         return { parameters: await readParameters(model, manifest), examples: examples.count, ...outcome, steps };
       }),
@@ -83,24 +113,56 @@ export async function createTfjsTrainer(
   };
 }
 
-/** One step of SGD: w ← w − η ∇ (mean loss). The outcome is of the parameters before it. */
-function step(
+interface Training {
+  /** Takes a step on a batch. The outcome is of the parameters before it. */
+  step(batch: LabelledBatch): BatchOutcome;
+  dispose(): void;
+}
+
+/** Holds what the steps of one call share: the optimiser's state, from zero, and what is added to each gradient. */
+function startTraining(
   model: LayersModel,
+  manifest: ParameterManifest,
   definition: ModelDefinition,
-  batch: LabelledBatch,
-  learningRate: number,
-): BatchOutcome {
-  return tf.tidy(() => {
-    const weights = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
-    const outcomes: BatchOutcome[] = [];
-    const { grads } = tf.variableGrads(() => {
-      const outcome = forward(model, definition, batch, true);
-      outcomes.push({ losses: tf.keep(outcome.losses), hits: tf.keep(outcome.hits) });
-      return tf.mean(outcome.losses) as tf.Scalar;
-    }, weights);
-    for (const weight of weights) weight.assign(tf.sub(weight, tf.mul(grads[weight.name], learningRate)));
-    return outcomes[0];
-  });
+  task: TrainingTask,
+  received: ParameterVector,
+): Training {
+  const rule = stepRule(task);
+  const trained = [...manifest.tensors.keys()].filter((i) => manifest.tensors[i].kind === "trained");
+  const weights = trained.map((i) => model.weights[i].read() as tf.Variable);
+  const shift = shiftVector(task, received);
+  const shifts = shift === undefined ? [] : trained.map((i) => tensorOf(shift, manifest.tensors[i]));
+  const vectors = Array.from({ length: STATE_VECTORS[rule.optimizer] });
+  let state: readonly (readonly tf.Tensor[])[] = vectors.map(() => weights.map((weight) => tf.zerosLike(weight)));
+  const perTask = taskNumbers(task);
+  const perStep = stepNumbers(task);
+
+  return {
+    step: (batch) => {
+      const [outcome, next] = tf.tidy(() => {
+        const outcomes: BatchOutcome[] = [];
+        const scale = tf.scalar((gradientIsUpdate(rule) ? -task.learningRate : 1) / batch.count);
+        const { grads } = tf.variableGrads(() => {
+          const outcome = forward(model, definition, batch, true);
+          outcomes.push({ losses: tf.keep(outcome.losses), hits: tf.keep(outcome.hits) });
+          return scaledObjective(model, outcome.losses, batch.count, scale);
+        }, weights);
+        const gradients = weights.map((weight) => grads[weight.name] ?? tf.zerosLike(weight));
+        const numbers = { ...perTask, ...perStep.next().value };
+        const number = (name: keyof typeof numbers) => tf.scalar(numbers[name]);
+        const after = optimizerStep(rule, { weights, gradients, shifts, state, number });
+        for (const [i, weight] of weights.entries()) weight.assign(after.weights[i]);
+        return [outcomes[0], after.state.map((tensors) => tensors.map((tensor) => tf.keep(tensor)))];
+      });
+      tf.dispose(state.flat());
+      state = next;
+      return outcome;
+    },
+    dispose: () => {
+      tf.dispose(state.flat());
+      tf.dispose(shifts);
+    },
+  };
 }
 
 function forward(
@@ -140,10 +202,14 @@ function range(start: number, end: number): Int32Array {
   return Int32Array.from({ length: end - start }, (_, i) => start + i);
 }
 
+function tensorOf(vector: ParameterVector, { offset, size, shape }: TensorEntry): tf.Tensor {
+  return tf.tensor(vector.slice(offset, offset + size), [...shape], "float32");
+}
+
 function writeParameters(model: LayersModel, { tensors }: ParameterManifest, parameters: ParameterVector): void {
   tf.tidy(() => {
-    for (const [i, { offset, size, shape }] of tensors.entries()) {
-      model.weights[i].write(tf.tensor(parameters.slice(offset, offset + size), [...shape], "float32"));
+    for (const [i, entry] of tensors.entries()) {
+      model.weights[i].write(tensorOf(parameters, entry));
     }
   });
 }

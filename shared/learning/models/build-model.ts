@@ -1,12 +1,15 @@
 import * as tf from "@tensorflow/tfjs-layers";
+import { declarationOf, declaringWeights } from "./declared-weights.ts";
 import type { ModelDefinition } from "./model-definition.ts";
 
 /**
- * Builds a definition's model with logits as its output, under the tfjs backend that is active. Its weights hold
- * whatever tf.layers drew: engines write a parameter vector into them. The caller disposes of it.
+ * Builds a definition's model with logits as its output, under the tfjs backend that is active. Its weights are zero:
+ * engines write a parameter vector into them. The caller disposes of it.
+ *
+ * @throws when the model is not what its definition says, or constrains a weight, which no engine here does.
  */
 export function buildModel(definition: ModelDefinition): tf.LayersModel {
-  const model = withLogits(definition.createModel(tf), LINK[definition.loss]);
+  const model = declaringWeights(() => withLogits(definition.createModel(tf), LINK[definition.loss]));
   const input = model.inputs[0].shape.slice(1);
   const output = model.outputs[0].shape;
   if (model.inputs.length !== 1 || input.join() !== definition.inputShape.join()) {
@@ -15,6 +18,12 @@ export function buildModel(definition: ModelDefinition): tf.LayersModel {
   if (model.outputs.length !== 1 || output.length !== 2 || output[1] !== definition.outputs) {
     throw new Error(
       `Model "${definition.name}" ends in [${output}], its definition says ${definition.outputs} outputs.`,
+    );
+  }
+  const constrained = model.weights.find((weight) => declarationOf(weight).constrained);
+  if (constrained !== undefined) {
+    throw new Error(
+      `Model "${definition.name}" constrains the weight ${constrained.originalName}: no engine does that.`,
     );
   }
   return model;

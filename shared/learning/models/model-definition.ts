@@ -1,10 +1,12 @@
-import type { LayersModel, layers, model, sequential } from "@tensorflow/tfjs-layers";
+import type { initializers, LayersModel, layers, model, regularizers, sequential } from "@tensorflow/tfjs-layers";
 
 /** The part of tf.layers that a definition builds with; handed in, so that listing the models loads no library. */
 export interface TfLayers {
   readonly layers: typeof layers;
   readonly sequential: typeof sequential;
   readonly model: typeof model;
+  readonly initializers: typeof initializers;
+  readonly regularizers: typeof regularizers;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { initializers } from "@tensorflow/tfjs-layers";
 import { describe, expect, it } from "vitest";
 import { MODELS, type ModelDefinition } from "../../../../shared/learning/models/index.ts";
 import { initialParameters, parameterManifestFor } from "../../../../shared/learning/models/model-parameters.ts";
@@ -83,7 +84,86 @@ describe("initial parameters", () => {
     expect(parameters.subarray(30_000).every((value) => value === 1)).toBe(true);
   });
 
-  it("refuse an initialiser that has no seeded form, by the weight's name", () => {
-    expect(() => draw(dense({ kernelInitializer: "truncatedNormal" }))).toThrow(/layer\/kernel.*TruncatedNormal/);
+  it.each<[string, Parameters<typeof dense>[0], (kernel: Float32Array) => void]>([
+    [
+      "random normal",
+      { kernelInitializer: initializers.randomNormal({ mean: 3, stddev: 2 }) },
+      (kernel) => expect(moments(kernel)).toEqual([expect.closeTo(3, 1), expect.closeTo(4, 0)]),
+    ],
+    [
+      "random uniform",
+      { kernelInitializer: initializers.randomUniform({ minval: -3, maxval: 1 }) },
+      (kernel) => {
+        expect(moments(kernel)).toEqual([expect.closeTo(-1, 1), expect.closeTo(4 / 3, 1)]);
+        expect(Math.max(...kernel)).toBeLessThanOrEqual(1);
+      },
+    ],
+    [
+      "truncated normal",
+      { kernelInitializer: initializers.truncatedNormal({ mean: 1, stddev: 0.5 }) },
+      (kernel) => {
+        expect(moments(kernel)).toEqual([expect.closeTo(1, 1), expect.closeTo(0.774 * 0.25, 2)]);
+        expect(Math.max(...kernel)).toBeLessThanOrEqual(2);
+      },
+    ],
+    [
+      "constant",
+      { kernelInitializer: initializers.constant({ value: 0.25 }) },
+      (kernel) => expect(kernel.every((value) => value === 0.25)).toBe(true),
+    ],
+  ])("draw %s with its own mean and spread", (_, options, check) => {
+    check(draw(dense(options)).subarray(0, 30_000));
+  });
+
+  it("make orthonormal vectors of the shorter side, times the gain", () => {
+    for (const [inputs, units] of [
+      [12, 30],
+      [30, 12],
+    ] as const) {
+      const definition: ModelDefinition = {
+        ...dense({}),
+        inputShape: [inputs],
+        outputs: units,
+        createModel: (tf) => {
+          const kernelInitializer = initializers.orthogonal({ gain: 2 });
+          return tf.sequential({
+            layers: [tf.layers.dense({ name: "layer", units, kernelInitializer, inputShape: [inputs] })],
+          });
+        },
+      };
+      const kernel = draw(definition);
+      const short = Math.min(inputs, units);
+      const entry = (vector: number, k: number) =>
+        inputs < units ? kernel[vector * units + k] : kernel[k * units + vector];
+      for (let a = 0; a < short; a++) {
+        for (let b = 0; b <= a; b++) {
+          let product = 0;
+          for (let k = 0; k < Math.max(inputs, units); k++) product += entry(a, k) * entry(b, k);
+          expect(product).toBeCloseTo(a === b ? 4 : 0, 5);
+        }
+      }
+    }
+  });
+
+  it("give an LSTM's forget gate a bias of one, and its recurrent kernel orthonormal rows", () => {
+    const units = 4;
+    const definition: ModelDefinition = {
+      ...dense({}),
+      inputShape: [5, 3],
+      outputs: units,
+      createModel: (tf) =>
+        tf.sequential({ layers: [tf.layers.lstm({ name: "layer", units, unitForgetBias: true, inputShape: [5, 3] })] }),
+    };
+    const { tensors } = parameterManifestFor(definition);
+    const parameters = draw(definition);
+    expect(tensors.map(({ name }) => name)).toEqual(["layer/kernel", "layer/recurrent_kernel", "layer/bias"]);
+    const [, recurrent, bias] = tensors.map(({ offset, size }) => parameters.subarray(offset, offset + size));
+    expect([...bias]).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(recurrent.subarray(0, 16).reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 5);
   });
 });
+
+function moments(values: Float32Array): [mean: number, variance: number] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return [mean, values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length];
+}
