@@ -66,12 +66,12 @@ export function startJoinedDevices(plan: JoinPlan, surroundings: JoinSurrounding
   });
 }
 
-function memberOf({ key, journal }: StoredDevice, { authority, certificates }: JoinPlan): FleetMember {
+function memberOf({ key, journal, memory }: StoredDevice, { authority, certificates }: JoinPlan): FleetMember {
   const { publicKey } = key;
   const certificate = certificates.get(toHex(publicKey));
   if (authority !== undefined && certificate === undefined) {
     throw new MurmurError("device-uncertified", `There is no certificate for the device ${toHex(publicKey)}.`);
   }
   const sign = (message: Uint8Array) => key.sign(message);
-  return { identity: { publicKey, sign, ...(certificate === undefined ? {} : { certificate }) }, journal };
+  return { identity: { publicKey, sign, ...(certificate === undefined ? {} : { certificate }) }, journal, memory };
 }

@@ -1,5 +1,6 @@
 import { compareBytes, equalBytes } from "../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
+import { deviceHalf, type LocalStart, type Received } from "../shared/learning/algorithms/device-half.ts";
 import { type ParameterVector, parametersFromBytes } from "../shared/learning/parameters.ts";
 import { transformsOf } from "../shared/learning/transforms/index.ts";
 import { UPLOADS_AT_ONCE } from "../shared/protocol/chunks.ts";
@@ -19,7 +20,14 @@ import { contextHash } from "../shared/secagg/agreement.ts";
 import { NonFiniteUpdateError, secureRounding } from "../shared/secagg/quantise.ts";
 import { MetricRangeError } from "../shared/secagg/slots.ts";
 import { type DeviceJournal, uploadJournal } from "./journal.ts";
-import { encodeLocalUpdate, type SimulatedPlace, simulatedBatches, simulatedRounding } from "./local-update.ts";
+import {
+  encodeLocalUpdate,
+  type LocalUpdate,
+  type SimulatedPlace,
+  simulatedBatches,
+  simulatedRounding,
+} from "./local-update.ts";
+import type { DeviceMemory } from "./memory.ts";
 import { DeviceAbort } from "./secagg/device-abort.ts";
 import { createPlaintextClient } from "./secagg/plaintext.ts";
 import { checkAgreement, type DevicePolicy } from "./secagg/policy.ts";
@@ -66,6 +74,8 @@ export interface DeviceOptions {
   readonly acceptsSimulation: boolean;
   readonly maxRoundsPerDay: number;
   readonly journal: DeviceJournal;
+  /** What it keeps between rounds; without it the device takes part in no round that needs it. */
+  readonly memory?: DeviceMemory;
   /** Sees the ring vector before it is masked. For a simulation's oracle, where one process owns every device. */
   readonly observeInput?: (roundId: Uint8Array, input: Int32Array) => void;
 }
@@ -102,9 +112,17 @@ type State =
   | { readonly kind: "idle" }
   | { readonly kind: "receiving"; readonly round: RoundContext }
   | { readonly kind: "fetching"; readonly round: RoundContext }
-  | { readonly kind: "training"; readonly round: RoundContext; readonly parameters: ParameterVector }
-  | { readonly kind: "trained"; readonly round: RoundContext; readonly input: Int32Array }
-  | { readonly kind: "exchanging"; readonly round: RoundContext; readonly session: ClientSecAgg };
+  | { readonly kind: "training"; readonly round: RoundContext; readonly received: Received }
+  | { readonly kind: "trained"; readonly round: RoundContext; readonly update: LocalUpdate }
+  | {
+      readonly kind: "exchanging";
+      readonly round: RoundContext;
+      readonly session: ClientSecAgg;
+      /** What is kept once the update is in the round's sum. */
+      readonly memory: Float32Array | undefined;
+    };
+
+type ExchangingState = Extract<State, { kind: "exchanging" }>;
 
 const NOTHING: DeviceEffects = { send: [] };
 const DAY_MS = 86_400_000;
@@ -126,10 +144,13 @@ export function createDevice(options: DeviceOptions): Device {
    * Why this device would rather not take part, before anything is signed.
    * @throws {DeviceAbort}
    */
-  function object(now: number, { agreement, parameters, simulationSeed }: Configuration): void {
+  function object(now: number, { agreement, parameters, procedure, simulationSeed }: Configuration): void {
     checkAgreement(agreement, options.policy, options.authority !== undefined);
     if (parameters + agreement.slots.slots.length !== agreement.dimension) {
       throw new DeviceAbort("malformed-message", "not one coordinate for each parameter and each metric");
+    }
+    if (procedure !== undefined && options.memory === undefined) {
+      throw new DeviceAbort("policy", "this device keeps nothing between rounds");
     }
     if (simulationSeed !== undefined && !options.acceptsSimulation) {
       throw new DeviceAbort("policy", "this device does not take part in simulations");
@@ -178,15 +199,23 @@ export function createDevice(options: DeviceOptions): Device {
   }
 
   function startTraining(now: number, round: RoundContext, model: Uint8Array): DeviceEffects {
-    const { agreement, model: name, training, deadlines, simulationSeed } = round.configuration;
+    const { agreement, model: name, training, procedure, deadlines, simulationSeed } = round.configuration;
     if (
       model.length !== 4 * round.configuration.parameters ||
       !equalBytes(provider.sha256(model), agreement.modelHash)
     ) {
       return decline(round, "model-mismatch", "the model is not the one whose hash was agreed");
     }
-    const parameters = parametersFromBytes(model);
-    state = { kind: "training", round, parameters };
+    const received = { broadcast: parametersFromBytes(model), ...recall(round) };
+    let start: LocalStart;
+    try {
+      start = deviceHalf(procedure).prepare(received);
+    } catch (error) {
+      if (error instanceof RangeError) return decline(round, "malformed-message", error.message);
+      throw error;
+    }
+    const { parameters, correction } = start;
+    state = { kind: "training", round, received };
     deadline = now + PATIENCE * deadlines.train;
     const random =
       simulationSeed === undefined
@@ -194,23 +223,36 @@ export function createDevice(options: DeviceOptions): Device {
         : simulatedBatches(placeOf(simulationSeed, round));
     return {
       send: [encodeAccept(round)],
-      train: { model: name, parameters, task: training, random },
+      train: {
+        model: name,
+        parameters,
+        task: correction === undefined ? training : { ...training, correction },
+        random,
+      },
     };
+  }
+
+  /** What was kept of the rounds that this one builds on. */
+  function recall({ configuration: { agreement, procedure } }: RoundContext): Pick<Received, "memory"> {
+    if (procedure === undefined) return {};
+    const memory = options.memory?.recall(agreement.taskId, procedure.applied);
+    return memory === undefined ? {} : { memory };
   }
 
   function placeOf(seed: number, round: RoundContext): SimulatedPlace {
     return { seed, round: roundNumber(round.roundId), device: options.name };
   }
 
-  function encodeInput(round: RoundContext, parameters: ParameterVector, result: TrainingResult): Int32Array {
-    const { agreement, simulationSeed } = round.configuration;
+  function encode(round: RoundContext, received: Received, result: TrainingResult): LocalUpdate {
+    const { agreement, procedure, training, simulationSeed } = round.configuration;
     const rounding =
       simulationSeed === undefined ? secureRounding(provider) : simulatedRounding(placeOf(simulationSeed, round));
-    return encodeLocalUpdate(transformsOf(agreement), parameters, result, rounding);
+    const transforms = transformsOf(agreement);
+    return encodeLocalUpdate(transforms, deviceHalf(procedure), received, result, training.learningRate, rounding);
   }
 
   function begin(now: number, trained: Extract<State, { kind: "trained" }>): DeviceEffects {
-    const { round, input } = trained;
+    const { round, update } = trained;
     const { agreement, deadlines } = round.configuration;
     const create = agreement.mode === "plaintext" ? createPlaintextClient : createClientSecAgg;
     const session = create({
@@ -219,30 +261,35 @@ export function createDevice(options: DeviceOptions): Device {
       identity: options.identity,
       ...(options.authority === undefined ? {} : { authority: options.authority }),
       policy: options.policy,
-      input,
+      input: update.input,
       journal: uploadJournal(journal, now),
       nowSeconds: Math.floor(now / 1000),
     });
-    state = { kind: "exchanging", round, session };
+    const exchanging = { kind: "exchanging", round, session, memory: update.memory } as const;
+    state = exchanging;
     deadline = now + PATIENCE * deadlines.exchange;
-    return finishExchange(session, session.start());
+    return finishExchange(exchanging, session.start());
   }
 
-  function exchange(now: number, exchanging: Extract<State, { kind: "exchanging" }>, frame: Uint8Array): DeviceEffects {
+  function exchange(now: number, exchanging: ExchangingState, frame: Uint8Array): DeviceEffects {
     const { session, round } = exchanging;
     const send = session.receive(frame);
     const { agreement, deadlines } = round.configuration;
     // Uploads take turns: until the last device has had its own, this one waits.
     const turns = session.phase === "masked" ? Math.ceil(agreement.maxCohort / UPLOADS_AT_ONCE) : 1;
     deadline = now + PATIENCE * turns * deadlines.exchange;
-    return finishExchange(session, send);
+    return finishExchange(exchanging, send);
   }
 
-  function finishExchange(session: ClientSecAgg, send: readonly Uint8Array[]): DeviceEffects {
+  function finishExchange({ round, session, memory }: ExchangingState, send: readonly Uint8Array[]): DeviceEffects {
     const { outcome } = session;
     if (outcome === undefined) return { send };
     state = { kind: "idle" };
     deadline = undefined;
+    // Only now is it certain that the update is in a sum; what anything else leaves behind is as it was.
+    if (outcome.kind === "done" && memory !== undefined) {
+      options.memory?.keep(round.configuration.agreement.taskId, round.roundId, memory);
+    }
     if (outcome.kind === "done") return { send, outcome: { kind: "done", survivors: outcome.survivors } };
     return { send, outcome: { kind: "aborted", code: outcome.code, detail: outcome.detail } };
   }
@@ -256,7 +303,7 @@ export function createDevice(options: DeviceOptions): Device {
   }
 
   function breach(code: AbortCode, detail: string): DeviceEffects {
-    if (state.kind === "exchanging") return finishExchange(state.session, state.session.abort(code));
+    if (state.kind === "exchanging") return finishExchange(state, state.session.abort(code));
     if (state.kind === "idle") return NOTHING;
     return decline(state.round, code, detail);
   }
@@ -302,11 +349,11 @@ export function createDevice(options: DeviceOptions): Device {
     },
     trained(now, result) {
       if (state.kind !== "training") return NOTHING;
-      const { round, parameters } = state;
+      const { round, received } = state;
       try {
-        const input = encodeInput(round, parameters, result);
-        options.observeInput?.(round.roundId, input);
-        state = { kind: "trained", round, input };
+        const update = encode(round, received, result);
+        options.observeInput?.(round.roundId, update.input);
+        state = { kind: "trained", round, update };
       } catch (error) {
         if (error instanceof NonFiniteUpdateError) return decline(round, "non-finite-update", error.message);
         if (error instanceof MetricRangeError) return decline(round, "training-failed", error.message);
@@ -329,7 +376,6 @@ export function createDevice(options: DeviceOptions): Device {
   };
 }
 
-/** Apart from the closure above, in which the same loop takes three times as long. */
 /** The round's number within its task: the low 53 bits of its id. */
 export function roundNumber(roundId: Uint8Array): number {
   const view = new DataView(roundId.buffer, roundId.byteOffset, roundId.byteLength);

@@ -1,4 +1,4 @@
-import type { ParameterVector } from "../shared/learning/parameters.ts";
+import type { DeviceHalf, Received } from "../shared/learning/algorithms/device-half.ts";
 import { encodeUpdate } from "../shared/learning/transforms/index.ts";
 import type { UpdateTransform } from "../shared/learning/transforms/update-transform.ts";
 import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.ts";
@@ -23,26 +23,28 @@ export function simulatedRounding({ seed, round, device }: SimulatedPlace): Roun
   return seededRounding(seededRandom(seed, "rounding", round, device));
 }
 
+/** What a device answers with, and what it is to keep if the answer is in the round's sum. */
+export interface LocalUpdate {
+  readonly input: Int32Array;
+  readonly memory?: Float32Array;
+}
+
 /**
- * The ring vector that is masked: trained minus received parameters, through the agreed transforms, with the device's
- * metrics in their slots. Overwrites the trained parameters.
+ * The ring vector that is masked: what the algorithm's device half makes of the training, through the agreed transforms,
+ * with the device's metrics in their slots. Overwrites the trained parameters.
  *
  * @throws {NonFiniteUpdateError} when training gave a value that is not finite
  */
 export function encodeLocalUpdate(
   transforms: readonly UpdateTransform[],
-  received: ParameterVector,
-  { parameters, examples, lossSum, correct }: TrainingResult,
+  half: DeviceHalf,
+  received: Received,
+  { parameters, steps, examples, lossSum, correct }: TrainingResult,
+  learningRate: number,
   rounding: RoundingBits,
-): Int32Array {
-  subtract(parameters, received);
-  return encodeUpdate(
-    transforms,
-    { kind: "float", values: parameters, metrics: { examples, lossSum, correct } },
-    { rounding },
-  );
-}
-
-function subtract(from: ParameterVector, what: ParameterVector): void {
-  for (let i = 0; i < from.length; i++) from[i] -= what[i];
+): LocalUpdate {
+  const { update, memory } = half.finish(received, { parameters, steps, learningRate });
+  const metrics = { examples, lossSum, correct };
+  const input = encodeUpdate(transforms, { kind: "float", values: update, metrics }, { rounding });
+  return memory === undefined ? { input } : { input, memory };
 }

@@ -1,5 +1,5 @@
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
-import { type ParameterVector, parameterBytes } from "../shared/learning/parameters.ts";
+import { parameterBytes } from "../shared/learning/parameters.ts";
 import { LARGEST_SENT_MODEL } from "../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../shared/protocol/ids.ts";
 import type { SeededRandom } from "../shared/random/seeded-random.ts";
@@ -11,7 +11,7 @@ import { type LiveTraffic, playLiveRound } from "./live-round.ts";
 import type { RoundFact } from "./round.ts";
 import { createModelUploads } from "./selection/model-uploads.ts";
 import { selectCohort } from "./selection/select-cohort.ts";
-import { type FederatedTask, firstQuorum, type OpenRound, openRound } from "./task.ts";
+import { type Broadcast, type FederatedTask, firstQuorum, type OpenRound, openRound } from "./task.ts";
 
 /** Plays a task's rounds with the devices that are connected. */
 export interface RoundHost {
@@ -19,8 +19,8 @@ export interface RoundHost {
    * Waits until a round on this model can begin.
    * @returns `exhausted` when the enrolled devices have nearly all uploaded for the model, so that no round ever can
    */
-  gather(parameters: ParameterVector, watch: GatherWatch): Promise<"ready" | "stopped" | "exhausted">;
-  play(number: number, parameters: ParameterVector, watch: RoundWatch): Promise<HostedRound>;
+  gather(broadcast: Broadcast, watch: GatherWatch): Promise<"ready" | "stopped" | "exhausted">;
+  play(number: number, broadcast: Broadcast, watch: RoundWatch): Promise<HostedRound>;
   /** Least number of devices with which a round begins. */
   readonly need: number;
   /** The model of the round that is under way, or comes next: what devices may fetch. */
@@ -103,8 +103,8 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
     };
   }
 
-  function adopt(parameters: ParameterVector): HostedModel {
-    const bytes = parameterBytes(parameters);
+  function adopt({ values }: Broadcast): HostedModel {
+    const bytes = parameterBytes(values);
     const adopted = { hash: provider.sha256(bytes), bytes };
     uploads.begin(adopted.hash);
     model = adopted;
@@ -126,8 +126,8 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
     get nextRoundAt() {
       return notBefore;
     },
-    async gather(parameters, { stop, onPresence }) {
-      adopt(parameters);
+    async gather(broadcast, { stop, onPresence }) {
+      adopt(broadcast);
       anchorClock();
       const outcome = await gatherDevices({
         clock,
@@ -147,15 +147,15 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
       if (outcome === "stopped") return "stopped";
       return outcome === "hopeless" ? "exhausted" : "ready";
     },
-    async play(number, parameters, watch) {
+    async play(number, broadcast, watch) {
       anchorClock();
-      const { bytes } = adopt(parameters);
+      const { bytes } = adopt(broadcast);
       const startedAt = clock.now();
       notBefore = options.interval > 0 ? startedAt + options.interval : undefined;
       const keys = new Map(candidates().map(({ device, idPk }) => [device, idPk]));
       const invited = selectCohort([...keys.keys()], options.invited, options.selection(number));
       watch.onSelected(invited);
-      const opened = openRound(provider, task, number, parameters, invited, Math.floor(startedAt / 1000), (device) =>
+      const opened = openRound(provider, task, number, broadcast, invited, Math.floor(startedAt / 1000), (device) =>
         keys.get(device),
       );
       const traffic = await playLiveRound({

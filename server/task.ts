@@ -1,6 +1,7 @@
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
+import type { DeviceProcedure } from "../shared/learning/device-procedure.ts";
 import type { LocalTraining } from "../shared/learning/local-training.ts";
-import { type ParameterVector, parameterBytes } from "../shared/learning/parameters.ts";
+import { parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
 import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
 import {
@@ -22,6 +23,8 @@ export interface FederatedTask {
   readonly terms: Omit<SecAggAgreement, "roundId" | "modelHash">;
   readonly model: string;
   readonly training: LocalTraining;
+  /** What devices do beside training; absent: nothing. */
+  readonly procedure?: DeviceProcedure["kind"];
   readonly deadlines: RoundDeadlines;
   /** Updates that a round wants. */
   readonly goal: number;
@@ -34,6 +37,14 @@ export interface FederatedTask {
   readonly certificates?: CertificateCache;
 }
 
+/** What the devices of a round are sent. */
+export interface Broadcast {
+  /** The model, and whatever else the algorithm sends with it. */
+  readonly values: Float32Array;
+  /** The last round whose sum is in them; 0 before the first. */
+  readonly applied: number;
+}
+
 export interface OpenRound {
   readonly round: Round;
   readonly agreement: SecAggAgreement;
@@ -44,29 +55,30 @@ export interface OpenRound {
 }
 
 /**
- * Opens a round of `task` on `parameters`, for the devices that were selected.
+ * Opens a round of `task` on what is broadcast, for the devices that were selected.
  * @param identityOf the key that a device's connection was authenticated with, where there are connections
  */
 export function openRound(
   provider: CryptoProvider,
   task: FederatedTask,
   number: number,
-  parameters: ParameterVector,
+  { values, applied }: Broadcast,
   invited: readonly DeviceId[],
   nowSeconds: number,
   identityOf?: (device: DeviceId) => Uint8Array | undefined,
 ): OpenRound {
   const { terms } = task;
   const roundId = encodeRoundId(number);
-  const model = parameterBytes(parameters);
+  const model = parameterBytes(values);
   const agreement: SecAggAgreement = { ...terms, roundId, modelHash: provider.sha256(model) };
   const context = contextHash(provider, agreement);
   const binding = { roundId, context };
   const configuration = {
     agreement,
     model: task.model,
-    parameters: parameters.length,
+    parameters: values.length,
     training: task.training,
+    ...(task.procedure === undefined ? {} : { procedure: { kind: task.procedure, applied: encodeRoundId(applied) } }),
     deadlines: task.deadlines,
     ...(task.simulationSeed === undefined ? {} : { simulationSeed: task.simulationSeed }),
   };

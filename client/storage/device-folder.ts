@@ -4,13 +4,17 @@ import { equalBytes, fromHex, toHex } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider, Ed25519Key } from "../../shared/crypto/provider.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceJournal } from "../journal.ts";
+import type { DeviceMemory } from "../memory.ts";
 import { lockFolder } from "./folder-lock.ts";
+import { openMemoryStore } from "./memory-store.ts";
 import { openRecordFile, type RecordFormat } from "./record-file.ts";
 import { deviceJournals, openUploadJournal } from "./upload-journal.ts";
 
 /** Ed25519 seeds, one a line in the order of the devices. Whoever reads it can be these devices. */
 export const KEYS_FILE = "keys.ndjson";
 export const UPLOADS_FILE = "uploads.ndjson";
+/** What the devices keep between rounds, where the algorithm has them keep something. */
+export const MEMORY_FILE = "memory.db";
 export const LOCK_FILE = "devices.lock";
 
 /** The devices that live on this disk: who they are, and what they have uploaded. Held until it is closed. */
@@ -22,6 +26,7 @@ export interface DeviceFolder {
 export interface StoredDevice {
   readonly key: Ed25519Key;
   readonly journal: DeviceJournal;
+  readonly memory: DeviceMemory;
 }
 
 interface KeyLine {
@@ -47,9 +52,15 @@ export function openDeviceFolder(
       const uploads = openUploadJournal(join(folder, UPLOADS_FILE), "device-data-damaged");
       const record: typeof uploads.record = (upload) => reporting(folder, () => uploads.record(upload));
       const journalOf = deviceJournals({ uploads: uploads.uploads, record });
+      const errors = { damaged: "device-data-damaged", unavailable: "environment" } as const;
+      const memories = openMemoryStore({ path: join(folder, MEMORY_FILE), errors });
       return {
-        devices: keys.map((key) => ({ key, journal: journalOf(toHex(key.publicKey)) })),
+        devices: keys.map((key) => {
+          const name = toHex(key.publicKey);
+          return { key, journal: journalOf(name), memory: memories.of(name) };
+        }),
         close() {
+          memories.close();
           uploads.close();
           lock.release();
         },

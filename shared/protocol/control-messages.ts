@@ -1,3 +1,5 @@
+import { compareBytes } from "../crypto/bytes.ts";
+import type { DeviceProcedure } from "../learning/device-procedure.ts";
 import type { LocalTraining } from "../learning/local-training.ts";
 import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secagg/agreement.ts";
 import { CHUNK_BYTES } from "./chunks.ts";
@@ -5,6 +7,7 @@ import { createWriter } from "./encoding.ts";
 import { encodeFrame, FRAME_TYPES, FrameError, type FrameType, NO_INDEX } from "./frame.ts";
 import { readBody, readSeed } from "./read-body.ts";
 import { ABORT_CODES, type AbortCode } from "./reasons.ts";
+import { readProcedure, readTraining, writeProcedure, writeTraining } from "./training-fields.ts";
 
 /**
  * The messages around the exchanges of secure aggregation: they configure a round, carry the model, and end it for a
@@ -23,9 +26,10 @@ export interface Configuration {
   readonly agreement: SecAggAgreement;
   /** The model definition's name. */
   readonly model: string;
-  /** Length of the parameter vector; the model's bytes are four times as many. */
+  /** Length of the vector that is broadcast, MODEL's bytes being four times as many; the update has as many coordinates. */
   readonly parameters: number;
   readonly training: LocalTraining;
+  readonly procedure?: DeviceProcedure;
   readonly deadlines: RoundDeadlines;
   /** Declares the round a simulation: rounding and batch order come from this seed. */
   readonly simulationSeed?: number;
@@ -61,10 +65,10 @@ export function encodeConfiguration(binding: RoundBinding, configuration: Config
   const writer = createWriter()
     .bytes(encodeAgreement(configuration.agreement))
     .text(configuration.model)
-    .u32(configuration.parameters)
-    .u32(training.epochs)
-    .u32(training.batchSize)
-    .f64(training.learningRate)
+    .u32(configuration.parameters);
+  writeTraining(writer, training);
+  writeProcedure(writer, configuration.procedure);
+  writer
     .u32(deadlines.configure)
     .u32(deadlines.train)
     .u32(deadlines.exchange)
@@ -80,8 +84,11 @@ export function decodeConfiguration(body: Uint8Array): Configuration {
     const model = reader.text();
     const parameters = reader.u32();
     if (parameters === 0 || parameters > MOST_PARAMETERS) throw new FrameError(`a model of ${parameters} parameters`);
-    const training = { epochs: reader.u32(), batchSize: reader.u32(), learningRate: reader.f64() };
-    if (training.epochs === 0 || training.batchSize === 0) throw new FrameError("a task without a step of training");
+    const training = readTraining(reader);
+    const procedure = readProcedure(reader);
+    if (procedure !== undefined && compareBytes(procedure.applied, agreement.roundId) >= 0) {
+      throw new FrameError("a round that builds on itself or a later one");
+    }
     const deadlines = { configure: reader.u32(), train: reader.u32(), exchange: reader.u32() };
     const simulationSeed = reader.boolean() ? readSeed(reader) : undefined;
     return {
@@ -89,6 +96,7 @@ export function decodeConfiguration(body: Uint8Array): Configuration {
       model,
       parameters,
       training,
+      ...(procedure === undefined ? {} : { procedure }),
       deadlines,
       ...(simulationSeed === undefined ? {} : { simulationSeed }),
     };

@@ -46,7 +46,7 @@ export const FRAME_TYPES = {
 export type FrameTypeName = keyof typeof FRAME_TYPES;
 export type FrameType = (typeof FRAME_TYPES)[FrameTypeName];
 
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
 export const SUITE = 1;
 export const HEADER_BYTES = 64;
 /** `sender` of the coordinator, and of a device before the roster gives it an index. */

@@ -7,7 +7,8 @@ import { invitedPerRound, type RunConfig } from "./config.ts";
 export function checkRunConfig(config: RunConfig): MurmurError[] {
   const cohort = checkCohort(config);
   // What a roster needs can only be asked where there can be a roster.
-  return cohort.length > 0 ? cohort : [...checkProtection(config), ...checkRing(config)];
+  const rest = cohort.length > 0 ? cohort : [...checkProtection(config), ...checkRing(config)];
+  return [...checkAlgorithm(config), ...rest];
 }
 
 /** The graph's parameters for every roster that a round of `config` can close with, smallest roster first. */
@@ -29,6 +30,31 @@ export function possibleRosters(
     }
     return { roster, parameters };
   });
+}
+
+/** What SCAFFOLD's paper does not define: its control variates are gradients of plain SGD, and go through the sum whole. */
+function checkAlgorithm({ algorithm, train }: RunConfig): MurmurError[] {
+  if (algorithm.kind !== "scaffold") return [];
+  const problems: [boolean, string, string][] = [
+    [
+      train.optimizer.kind !== "sgd",
+      `train.optimizer is ${train.optimizer.kind}, and SCAFFOLD's control variates are defined for plain SGD`,
+      "Leave `train.optimizer` out, or choose another `algorithm.kind`, such as fedavgm: momentum on the coordinator.",
+    ],
+    [
+      train.gradientClip !== undefined,
+      "train.gradientClip shortens gradients that SCAFFOLD's control variates have to add up to",
+      "Leave `train.gradientClip` out, or lower `train.lr`.",
+    ],
+    [
+      train.clip !== undefined,
+      "train.clip would shorten an update and its control variate together, by the norm of both",
+      "Leave `train.clip` out, or choose another `algorithm.kind`.",
+    ],
+  ];
+  return problems
+    .filter(([applies]) => applies)
+    .map(([, message, hint]) => new MurmurError("config-invalid", `${message}.`, { hint }));
 }
 
 function checkCohort(config: RunConfig): MurmurError[] {

@@ -2,7 +2,7 @@ import { ENGINES } from "../../client/training/engines.ts";
 import type { Trainer } from "../../client/training/trainer.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import { type Algorithm, createAlgorithm } from "../../shared/learning/algorithms/index.ts";
+import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
 import { MODELS, type ModelDefinition } from "../../shared/learning/models/index.ts";
 import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
@@ -10,6 +10,7 @@ import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { allExamples, type Dataset, loadDataset } from "../datasets/index.ts";
 import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
 import type { RunConfig } from "./config.ts";
+import { configuredAlgorithm } from "./configured-algorithm.ts";
 import { createTask } from "./task-terms.ts";
 
 /** What a configuration says is learnt, whoever the devices are and wherever they run. */
@@ -46,7 +47,9 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const dataset = await loadDataset(config.task.dataset, seed);
   const holdings = holdExamples(dataset.train, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
-  const task = createTask(config, provider, taskId, initial.length, holdings.largest, authority);
+  const algorithm = configuredAlgorithm(config);
+  const values = algorithm.broadcast(algorithm.init(initial)).length;
+  const task = createTask(config, provider, taskId, values, holdings.largest, authority);
   const trainer = await ENGINES[config.train.engine](model);
   const test = allExamples(dataset.test);
   return {
@@ -56,7 +59,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     dataset,
     holdings,
     trainer,
-    algorithm: createAlgorithm(config.algorithm),
+    algorithm,
     initial,
     async evaluate(parameters) {
       const { examples, correct, lossSum } = await trainer.evaluate(parameters, test);

@@ -1,24 +1,30 @@
 import { join } from "node:path";
 import { FLEET_JOURNAL_FILE, openFleetJournal } from "../fleet/fleet-journal.ts";
+import { openFleetMemories } from "../fleet/fleet-memories.ts";
 import { createInProcessFederation } from "./in-process-federation.ts";
 import { authorityOf } from "./run-authority.ts";
 import type { Federate } from "./run-context.ts";
 
-/** One process plays every device, and keeps their memory of uploads in the run's folder. */
+/** One process plays every device, and keeps what they remember in the run's folder. */
 export const federateInProcess: Federate = async ({ config, provider, folder, taskId, clock }) => {
   const journal = openFleetJournal(join(folder, FLEET_JOURNAL_FILE));
+  const memories = openFleetMemories(folder);
+  const close = (): void => {
+    memories.close();
+    journal.close();
+  };
   try {
     const authority = authorityOf(config, provider, clock());
-    const federation = await createInProcessFederation({ config, provider, taskId, journal, ...authority });
+    const federation = await createInProcessFederation({ config, provider, taskId, journal, memories, ...authority });
     return {
       ...federation,
       async dispose() {
         await federation.dispose();
-        journal.close();
+        close();
       },
     };
   } catch (error) {
-    journal.close();
+    close();
     throw error;
   }
 };

@@ -1,6 +1,6 @@
 import type { RoundAbandoned, RoundFact } from "../../server/round.ts";
+import type { Broadcast } from "../../server/task.ts";
 import type { Aggregate } from "../../shared/learning/algorithms/index.ts";
-import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import type { FloatSum, Metrics } from "../../shared/learning/transforms/update-transform.ts";
 import type { EventPayloads, RunEvent } from "../../shared/protocol/events.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
@@ -14,9 +14,9 @@ export interface Federation {
    * Waits until a round on this model can begin. No round's number is spent before.
    * @throws {MurmurError} model-exhausted when no round ever can
    */
-  ready(parameters: ParameterVector, watch: ReadyWatch): Promise<"ready" | "stopped">;
+  ready(broadcast: Broadcast, watch: ReadyWatch): Promise<"ready" | "stopped">;
   /** Plays one round with the devices that are there. */
-  play(round: number, parameters: ParameterVector, observer: RoundObserver): Promise<PlayedRound>;
+  play(round: number, broadcast: Broadcast, observer: RoundObserver): Promise<PlayedRound>;
   /** Hears every event of the run. */
   onEvent?(event: RunEvent): void;
   dispose(): Promise<void>;

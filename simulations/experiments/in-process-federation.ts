@@ -1,8 +1,9 @@
 import { DEFAULT_POLICY } from "../../client/secagg/policy.ts";
+import type { MemoryStore } from "../../client/storage/memory-store.ts";
 import { selectCohort } from "../../server/selection/select-cohort.ts";
-import { firstQuorum, openRound } from "../../server/task.ts";
+import { type Broadcast, firstQuorum, openRound } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
+import { parameterBytes } from "../../shared/learning/parameters.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { gatherExamples } from "../datasets/index.ts";
@@ -24,7 +25,7 @@ export interface InProcessFederation extends Federation {
   /** As {@link Federation.play}, with other devices or other losses than those that the seed draws. */
   replay(
     round: number,
-    parameters: ParameterVector,
+    broadcast: Broadcast,
     observer: RoundObserver,
     course: RoundCourse | undefined,
   ): Promise<PlayedRound>;
@@ -44,6 +45,7 @@ export interface InProcessOptions {
   /** 16 bytes. */
   readonly taskId: Uint8Array;
   readonly journal: Pick<FleetJournal, "uploads" | "record">;
+  readonly memories: Pick<MemoryStore, "of">;
   /** At `active-server`. */
   readonly authority?: { readonly publicKey: Uint8Array; readonly certify: Certify };
 }
@@ -74,6 +76,7 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     ...(authority === undefined ? {} : { authority }),
     uploads: options.journal.uploads,
     recordUpload: (upload) => options.journal.record(upload),
+    memoryOf: (device) => options.memories.of(device),
     observeInput: (device, _roundId, input) => inputs.set(device, input),
   });
   const drawn = dropoutPlan(seed, config.fleet.dropout);
@@ -84,23 +87,23 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     return fleet.devices.filter((device) => !fleet.hasUploaded(device, modelHash));
   }
 
-  function selected(number: number, parameters: ParameterVector): readonly DeviceId[] {
-    const candidates = eligible(provider.sha256(parameterBytes(parameters)));
+  function selected(number: number, { values }: Broadcast): readonly DeviceId[] {
+    const candidates = eligible(provider.sha256(parameterBytes(values)));
     return selectCohort(candidates, invitedPerRound(config), seededRandom(seed, "selection", number));
   }
 
   async function replay(
     number: number,
-    parameters: ParameterVector,
+    broadcast: Broadcast,
     observer: RoundObserver,
     course: RoundCourse | undefined,
   ): Promise<PlayedRound> {
-    const invited = course?.invited ?? selected(number, parameters);
+    const invited = course?.invited ?? selected(number, broadcast);
     observer.onSelected(invited);
     const need = firstQuorum(task.terms.floors.minCohort, task.goal);
     if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
     const nowSeconds = Math.floor(observer.startsAt / 1000);
-    const opened = openRound(provider, task, number, parameters, invited, nowSeconds);
+    const opened = openRound(provider, task, number, broadcast, invited, nowSeconds);
     const { round } = opened;
     const lost = course?.lost ?? new Map(invited.map((device) => [device, drawn(number, device)]));
     inputs.clear();
@@ -137,7 +140,7 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
   return {
     experiment,
     ready: async () => "ready",
-    play: (number, parameters, observer) => replay(number, parameters, observer, undefined),
+    play: (number, broadcast, observer) => replay(number, broadcast, observer, undefined),
     replay,
     recall: fleet.recall,
     dispose: () => experiment.dispose(),

@@ -10,24 +10,31 @@ import { roundSeconds } from "./round-figures.ts";
 import { createRoundLog, type RoundLog } from "./round-log.ts";
 import type { RunContext } from "./run-context.ts";
 
+/** How far a run has come. */
+export interface Progress {
+  readonly state: AlgorithmState;
+  /** The last round whose sum is in the state; 0 before the first. */
+  readonly applied: number;
+  /** Rounds that were committed. */
+  readonly committed: number;
+}
+
 /**
  * Plays one round, once there are devices for it, and stores what became of it, in one transaction.
- * @returns the algorithm's next state, or how the round ended without one
+ * @returns how far the run has come with it, or how the round ended without a sum
  * @throws {MurmurError} when no later round can fare better
  */
-export async function playRound(
-  run: RunContext,
-  state: AlgorithmState,
-  committed: number,
-): Promise<AlgorithmState | "abandoned" | "stopped"> {
+export async function playRound(run: RunContext, progress: Progress): Promise<Progress | "abandoned" | "stopped"> {
   const { options, store, federation, recorder } = run;
   const { clock, stopwatch, stop } = options;
-  const ready = await federation.ready(state.parameters, { stop, onPresence: presenceLog(run) });
+  const { state, applied } = progress;
+  const broadcast = { values: federation.experiment.algorithm.broadcast(state), applied };
+  const ready = await federation.ready(broadcast, { stop, onPresence: presenceLog(run) });
   if (ready === "stopped") return "stopped";
   // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
   const round = store.spendRound();
   const log = createRoundLog(round, recorder, stopwatch);
-  const played = await federation.play(round, state.parameters, {
+  const played = await federation.play(round, broadcast, {
     onSelected: (invited) => log.selected(invited),
     onFacts: (facts) => log.take(facts),
     onTrainingError: (device, error) => reportTrainingError(recorder, round, device, error),
@@ -41,7 +48,7 @@ export async function playRound(
     requireDevicesLeft(played);
     return played.outcome.reason === "stopped" ? "stopped" : "abandoned";
   }
-  return commitRound(run, { round, log, played, state, committed });
+  return commitRound(run, { round, log, played, progress });
 }
 
 /** While devices are waited for, how many are there. */
@@ -56,14 +63,13 @@ interface SummedRound {
   readonly round: number;
   readonly log: RoundLog;
   readonly played: PlayedRound;
-  readonly state: AlgorithmState;
-  readonly committed: number;
+  readonly progress: Progress;
 }
 
 async function commitRound(
   { options: { config, clock }, store, federation: { experiment }, recorder }: RunContext,
-  { round, log, played, state, committed }: SummedRound,
-): Promise<AlgorithmState> {
+  { round, log, played, progress: { state, committed } }: SummedRound,
+): Promise<Progress> {
   const { outcome, traffic, invited } = played;
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
   const { algorithm, evaluate } = experiment;
@@ -113,7 +119,7 @@ async function commitRound(
   );
   const { parameters } = next;
   store.commitRound({ round, record, parameters, state: algorithm.encode(next), events: recorder.take() });
-  return next;
+  return { state: next, applied: round, committed: committed + 1 };
 }
 
 function abandonRound(

@@ -9,7 +9,7 @@ import { configHash } from "./fingerprints.ts";
 import type { RunContext, RunOptions } from "./run-context.ts";
 import { endRun, resumeRun, startRun } from "./run-record.ts";
 import type { RunResult } from "./run-result.ts";
-import { playRound } from "./run-round.ts";
+import { type Progress, playRound } from "./run-round.ts";
 
 export type { Federate, RunOptions } from "./run-context.ts";
 export type { RunResult } from "./run-result.ts";
@@ -79,19 +79,17 @@ function resumedMeta(store: RunStore, { config, transport }: RunOptions): RunMet
 const WHERE = { "in-process": "in one process", sockets: "on sockets" } as const;
 
 async function playRounds(run: RunContext): Promise<RunResult> {
-  const { store, options } = run;
-  const { config, stop } = options;
-  let state = currentState(run);
-  let committed = store.rounds().filter(({ outcome }) => outcome === "committed").length;
+  const { config, stop } = run.options;
+  let progress = currentProgress(run);
   let abandonedInARow = 0;
   let status: RunResult["status"] = "done";
   try {
-    while (committed < config.round.count) {
+    while (progress.committed < config.round.count) {
       if (stop.request !== "none") {
         status = "interrupted";
         break;
       }
-      const next = await playRound(run, state, committed);
+      const next = await playRound(run, progress);
       if (next === "stopped") {
         status = "interrupted";
         break;
@@ -103,15 +101,14 @@ async function playRounds(run: RunContext): Promise<RunResult> {
         break;
       }
       abandonedInARow = 0;
-      committed++;
-      state = next;
+      progress = next;
     }
   } catch (error) {
     const diverged = error instanceof MurmurError && error.name === "non-finite-update";
-    closeFailed(run, state, diverged ? "diverged" : "failed");
+    closeFailed(run, progress.state, diverged ? "diverged" : "failed");
     throw error;
   }
-  return endRun(run, state.parameters, status);
+  return endRun(run, progress.state.parameters, status);
 }
 
 /** Whatever ended it, no round is left open: its number is spent. */
@@ -125,9 +122,13 @@ function closeFailed(run: RunContext, state: AlgorithmState, status: "diverged" 
   }
 }
 
-function currentState({ store, federation: { experiment } }: RunContext): AlgorithmState {
+function currentProgress({ store, federation: { experiment } }: RunContext): Progress {
   const { algorithm, initial } = experiment;
   const checkpoint = store.latestCheckpoint();
-  if (checkpoint === undefined) return algorithm.init(initial);
-  return algorithm.decode(checkpoint.parameters, checkpoint.state);
+  if (checkpoint === undefined) return { state: algorithm.init(initial), applied: 0, committed: 0 };
+  return {
+    state: algorithm.decode(checkpoint.parameters, checkpoint.state),
+    applied: checkpoint.round,
+    committed: store.rounds().filter(({ outcome }) => outcome === "committed").length,
+  };
 }

@@ -150,16 +150,16 @@ function servedFederation({ folder }: FederateContext, experiment: Experiment, c
   let farewell: Farewell = "stopping";
   return {
     experiment,
-    async ready(parameters, watch) {
-      const gathered = await host.gather(parameters, watch);
+    async ready(broadcast, watch) {
+      const gathered = await host.gather(broadcast, watch);
       if (gathered !== "exhausted") return gathered;
       throw new MurmurError(
         "model-exhausted",
         `The run cannot go on: fewer than ${host.need} of the enrolled devices have not uploaded for the model.`,
       );
     },
-    async play(number, parameters, observer): Promise<PlayedRound> {
-      const { invited, traffic, opened } = await host.play(number, parameters, observer);
+    async play(number, broadcast, observer): Promise<PlayedRound> {
+      const { invited, traffic, opened } = await host.play(number, broadcast, observer);
       const { result, abandoned } = opened.round;
       if (result !== undefined) {
         const outcome = summedOutcome(opened.decode(result.sum, result.survivors.length), result.survivors);

@@ -1,33 +1,38 @@
 import { createCertificateCache } from "../../server/secagg/certificate-cache.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import type { LocalTraining } from "../../shared/learning/local-training.ts";
 import { clip } from "../../shared/learning/transforms/clip.ts";
 import { quantiseTransform } from "../../shared/learning/transforms/quantise.ts";
+import { weightUniformly } from "../../shared/learning/transforms/uniform.ts";
 import { weightByExamples } from "../../shared/learning/transforms/weight.ts";
 import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
+import { configuredAlgorithm } from "./configured-algorithm.ts";
 
 /** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
 const LARGEST_MEAN_LOSS = 10;
 
 /**
  * What a configuration has devices agree to.
+ * @param coordinates values of the broadcast, and so of an update
  * @throws {MurmurError} ring-too-narrow
  */
 export function createTask(
   config: RunConfig,
   provider: CryptoProvider,
   taskId: Uint8Array,
-  parameters: number,
+  coordinates: number,
   largestDevice: number,
   authority: Uint8Array | undefined,
 ): FederatedTask {
   const { quantise, secagg, round, train } = config;
+  const { procedure, training } = configuredAlgorithm(config);
   const levels = 2 ** (quantise.bits - 1) - 1;
   const slots = metricSlots({
     largestExampleCount: largestDevice,
-    weightCap: largestDevice,
+    weightCap: isUniform(config) ? 1 : largestDevice,
     largestMeanLoss: LARGEST_MEAN_LOSS,
     levels,
   });
@@ -37,7 +42,7 @@ export function createTask(
   assertRingHolds(bits, load);
   const transforms = [
     ...(train.clip === undefined ? [] : [clip(train.clip)]),
-    weightByExamples(largestDevice),
+    isUniform(config) ? weightUniformly() : weightByExamples(largestDevice),
     quantiseTransform(quantise.bits, quantise.range, slots),
   ];
   return {
@@ -46,7 +51,7 @@ export function createTask(
       level: secagg.level,
       population: config.population,
       taskId,
-      dimension: parameters + slots.slots.length,
+      dimension: coordinates + slots.slots.length,
       bits,
       levels,
       clip: quantise.range,
@@ -64,7 +69,8 @@ export function createTask(
       noiseShare: 0,
     },
     model: config.task.model,
-    training: { epochs: train.epochs, batchSize: train.batch, learningRate: train.lr },
+    training: { ...localTraining(config), ...training },
+    ...(procedure === undefined ? {} : { procedure }),
     deadlines: { configure: round.exchangeDeadline, train: round.deadline, exchange: round.exchangeDeadline },
     goal: round.cohort,
     closeAt: round.closeAt,
@@ -73,4 +79,21 @@ export function createTask(
       ? {}
       : { authority, certificates: createCertificateCache(provider, authority, config.population) }),
   };
+}
+
+/** What the `train` section asks of a device, as devices are told. */
+function localTraining({ train }: RunConfig): LocalTraining {
+  const { epochs, batch, lr, optimizer, weightDecay, gradientClip } = train;
+  return {
+    epochs,
+    batchSize: batch,
+    learningRate: lr,
+    ...(optimizer.kind === "sgd" ? {} : { optimizer }),
+    ...(weightDecay === 0 ? {} : { weightDecay }),
+    ...(gradientClip === undefined ? {} : { gradientClip }),
+  };
+}
+
+function isUniform({ algorithm }: RunConfig): boolean {
+  return algorithm.kind === "scaffold" || algorithm.weight === "uniform";
 }

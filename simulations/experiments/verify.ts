@@ -7,6 +7,7 @@ import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { type RunMeta, transportOf } from "../../shared/protocol/run-meta.ts";
 import { createStopSwitch } from "../../shared/time/stop-signal.ts";
 import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
+import { passingFleetMemories } from "../fleet/fleet-memories.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
 import { modelHash } from "./fingerprints.ts";
 import { createInProcessFederation, type InProcessFederation, type RoundCourse } from "./in-process-federation.ts";
@@ -54,18 +55,21 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
   const recorded = readRecorded(options.folder);
   const { config, meta } = recorded;
   const { provider, clock } = options;
+  const memories = passingFleetMemories();
   const federation = await createInProcessFederation({
     config,
     provider,
     taskId: provider.random.bytes(16),
     // The run that is verified keeps its journal; this one ends with the process.
     journal: { uploads: [], record: () => {} },
+    memories,
     ...authorityOf(config, provider, clock()),
   });
   try {
     return conclude(recorded, await replay(options, federation, recorded), comparisonOf(config, meta, options.machine));
   } finally {
     await federation.dispose();
+    memories.close();
   }
 }
 
@@ -118,6 +122,7 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
   const isPlayed = ({ outcome, reason }: SpentRound) => outcome !== "open" && !FROM_OUTSIDE.has(reason);
   const most = spent.filter(isPlayed).length;
   let state = algorithm.init(initial);
+  let applied = 0;
   let rounds = 0;
   for (const entry of spent) {
     const { round } = entry;
@@ -133,8 +138,12 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
       stop: createStopSwitch(),
       startsAt: options.clock(),
     };
-    const { outcome } = await federation.replay(round, state.parameters, observer, recorded.courses.get(round));
-    if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
+    const broadcast = { values: algorithm.broadcast(state), applied };
+    const { outcome } = await federation.replay(round, broadcast, observer, recorded.courses.get(round));
+    if (outcome.kind === "summed") {
+      state = algorithm.next(state, outcome.aggregate);
+      applied = round;
+    }
     if (modelHash(state.parameters) !== hashes.get(round)) {
       return { rounds, firstDifference: round, hash: modelHash(state.parameters) };
     }

@@ -3,6 +3,7 @@ import { secureUniform } from "../../client/back-off.ts";
 import type { ConnectionPorts } from "../../client/connection-driver.ts";
 import { createDevice, type DeviceOptions } from "../../client/device.ts";
 import type { DeviceJournal } from "../../client/journal.ts";
+import type { DeviceMemory } from "../../client/memory.ts";
 import type { DeviceIdentity } from "../../client/secagg/session.ts";
 import { ENGINES } from "../../client/training/engines.ts";
 import type { Trainer } from "../../client/training/trainer.ts";
@@ -23,6 +24,7 @@ import { vanishingDevice } from "./vanishing-device.ts";
 export interface FleetMember {
   readonly identity: DeviceIdentity;
   readonly journal: DeviceJournal;
+  readonly memory?: DeviceMemory;
 }
 
 export interface JoinedFleetOptions
@@ -139,6 +141,7 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
           acceptsSimulation: true,
           maxRoundsPerDay: options.maxRoundsPerDay,
           journal,
+          ...(member.memory === undefined ? {} : { memory: member.memory }),
         });
         const plan = dropoutPlan(seed, dropout);
         return vanishingDevice(device, (round) => plan(round, welcome.device as DeviceId));

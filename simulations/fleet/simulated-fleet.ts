@@ -1,5 +1,6 @@
 import { createDevice, type Device, type DeviceOptions } from "../../client/device.ts";
 import type { DeviceJournal } from "../../client/journal.ts";
+import type { DeviceMemory } from "../../client/memory.ts";
 import type { DevicePolicy } from "../../client/secagg/policy.ts";
 import { rememberUploads, type UploadMemory } from "../../client/storage/upload-memory.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
@@ -20,6 +21,8 @@ export interface SimulatedFleetOptions {
   readonly uploads: readonly FleetUpload[];
   /** Makes an upload durable before it leaves. */
   recordUpload(upload: FleetUpload): void;
+  /** What a device keeps between rounds. */
+  memoryOf(device: DeviceId): DeviceMemory;
   observeInput(device: DeviceId, roundId: Uint8Array, input: Int32Array): void;
 }
 
@@ -82,6 +85,7 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
       // Virtual time passes faster than days do.
       maxRoundsPerDay: Number.POSITIVE_INFINITY,
       journal: journalOf(id),
+      memory: options.memoryOf(id),
       observeInput: (roundId, input) => options.observeInput(id, roundId, input),
     };
     return createDevice(deviceOptions);

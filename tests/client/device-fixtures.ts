@@ -1,5 +1,6 @@
 import { createDevice, type Device, type DeviceOptions } from "../../client/device.ts";
 import type { DeviceJournal, UploadEntry } from "../../client/journal.ts";
+import type { DeviceMemory } from "../../client/memory.ts";
 import type { DevicePolicy } from "../../client/secagg/policy.ts";
 import { compareBytes, equalBytes } from "../../shared/crypto/bytes.ts";
 import { cryptoProvider } from "../../shared/crypto/node-provider.ts";
@@ -80,6 +81,18 @@ export function memoryJournal(entries: UploadEntry[] = []): DeviceJournal & { re
     hasUploaded: (modelHash) => entries.some((entry) => equalBytes(entry.modelHash, modelHash)),
     uploadsSince: (since) => entries.filter(({ at }) => at >= since).length,
     record: (entry) => void entries.push(entry),
+  };
+}
+
+/** Keeps in memory what the last round of any task left. */
+export function volatileMemory(): DeviceMemory {
+  let kept: { readonly roundId: Uint8Array; readonly memory: Float32Array }[] = [];
+  return {
+    recall(_taskId, applied) {
+      kept = kept.filter(({ roundId }) => compareBytes(roundId, applied) <= 0);
+      return kept.at(-1)?.memory;
+    },
+    keep: (_taskId, roundId, memory) => void kept.push({ roundId, memory }),
   };
 }
 

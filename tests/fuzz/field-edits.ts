@@ -37,6 +37,8 @@ export function editField(random: SeededRandom, type: number, body: Uint8Array):
       return replace(body, span, concatBytes(...otherItems(random, itemsOf(body, span))));
     case "option":
       return replace(body, { ...span, length: 1 }, Uint8Array.of(pick(random, [0, 1, 2, 255])));
+    case "choice":
+      return replace(body, { ...span, length: 1 }, Uint8Array.of(pick(random, [0, 1, 2, 3, 255])));
     case "rest":
       return replace(body, span, otherBytes(random, body.subarray(span.at, span.at + span.length)));
     case "bitmap":

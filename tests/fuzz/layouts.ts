@@ -12,6 +12,8 @@ export type Field =
   | { readonly kind: "list"; readonly of: Layout }
   /** A truth value, then the fields if it is 1. */
   | { readonly kind: "option"; readonly of: Layout }
+  /** A byte that says which fields follow. */
+  | { readonly kind: "choice"; readonly of: readonly Layout[] }
   /** Items without a count, to the end. */
   | { readonly kind: "repeat"; readonly of: Layout }
   /** Everything up to so many bytes before the end. */
@@ -55,7 +57,11 @@ const ENTRY: Layout = [fixed(32), bytes, fixed(32), fixed(32), fixed(64)];
 const LAYOUTS: Readonly<Record<FrameTypeName, Layout>> = {
   configure: [
     { kind: "bytes", of: AGREEMENT },
-    ...[text, u32, u32, u32, f64, u32, u32, u32],
+    ...[text, u32, u32, u32, f64],
+    { kind: "choice", of: [[], [f64, u8], [f64, f64, f64]] },
+    ...[f64, f64, f64],
+    { kind: "choice", of: [[], [fixed(16)]] },
+    ...[u32, u32, u32],
     { kind: "option", of: [f64] },
   ],
   model: [rest()],
@@ -139,6 +145,11 @@ export function spansOf(type: number, body: Uint8Array): readonly Span[] {
       case "option": {
         const end = view.getUint8(at) === 1 ? walk(field.of, at + 1, prefixes) : at + 1;
         return add("option", at, end, prefixes);
+      }
+      case "choice": {
+        const chosen = field.of[view.getUint8(at)];
+        if (chosen === undefined) throw new RangeError("a choice that there is not");
+        return add("choice", at, walk(chosen, at + 1, prefixes), prefixes);
       }
       case "repeat": {
         const items: { at: number; length: number }[] = [];

@@ -9,7 +9,7 @@ import { issueCertificate } from "../../shared/secagg/certificates.ts";
 import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { nameDigest } from "../adversary/fixture.ts";
-import { memoryJournal, NOW } from "../client/device-fixtures.ts";
+import { memoryJournal, NOW, volatileMemory } from "../client/device-fixtures.ts";
 import { deviceName, NOW_SECONDS, testAgreement, testPolicy } from "../secagg/session-harness.ts";
 import { memoisedProvider } from "./memoised-provider.ts";
 import { repeatableRandom } from "./repeatable-random.ts";
@@ -103,7 +103,7 @@ export function createSetting({ openRound: open, createDevice: create }: Program
     startsAt: NOW,
     provider,
     identity,
-    open: () => open(provider, task, shape.round, parameters, devices, NOW_SECONDS),
+    open: () => open(provider, task, shape.round, { values: parameters, applied: 0 }, devices, NOW_SECONDS),
     device(id, observeInput) {
       const key = identity(id);
       const expiry = NOW_SECONDS + 3600;
@@ -122,6 +122,7 @@ export function createSetting({ openRound: open, createDevice: create }: Program
         acceptsSimulation: simulation,
         maxRoundsPerDay: 10,
         journal: memoryJournal(),
+        memory: volatileMemory(),
         observeInput,
       });
     },

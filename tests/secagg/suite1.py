@@ -331,7 +331,7 @@ class Session:
             fields = decode_frame(frame)
             kind, what = fields["type"], f"frame {i}, type {frame[5]} {direction} {name}"
             fixed = tuple(fields[f] for f in ("magic", "version", "suite", "flags", "roundId"))
-            check.equal(f"{what}: header", (b"MRMN", 1, 1, 0, self.agreement["roundId"]), fixed)
+            check.equal(f"{what}: header", (b"MRMN", 2, 1, 0, self.agreement["roundId"]), fixed)
             bound = self.ctx if kind in (ADVERTISE, ROSTER) else self.sid
             check.equal(f"{what}: binding", bound, fields["binding"])
             sender = index[name] if direction == "up" and kind != ADVERTISE else COORDINATOR

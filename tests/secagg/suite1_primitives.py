@@ -249,7 +249,7 @@ def neighbours_of(u, n, kind, k):
 
 
 def encode_frame(kind, round_id, binding, sender, body, sequence=0):
-    head = b"MRMN" + u8(1) + u8(kind) + u8(1) + u8(0) + round_id + binding
+    head = b"MRMN" + u8(2) + u8(kind) + u8(1) + u8(0) + round_id + binding
     return head + u16(sender) + u16(sequence) + u32(len(body)) + body
 
 

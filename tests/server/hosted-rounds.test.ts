@@ -21,6 +21,7 @@ import { type FakeSocket, fakeSocket } from "./connections/fake-socket.ts";
 const SIZE = 12;
 const AUDIENCE = "127.0.0.1:8080";
 const PARAMETERS = Float32Array.of(0.5, -0.5, 0.25, 0);
+const BROADCAST = { values: PARAMETERS, applied: 0 };
 const EXAMPLES = 10;
 
 interface Setup {
@@ -160,7 +161,7 @@ function hosted({ certified = false, interval = 0, impostors = 0 }: Setup = {}) 
   async function gather() {
     const stop = createStopSwitch();
     let outcome: string | undefined;
-    const done = host.gather(PARAMETERS, { stop, onPresence: () => {} }).then((result) => {
+    const done = host.gather(BROADCAST, { stop, onPresence: () => {} }).then((result) => {
       outcome = result;
     });
     await settle();
@@ -170,7 +171,7 @@ function hosted({ certified = false, interval = 0, impostors = 0 }: Setup = {}) 
   function play(number: number) {
     const stop = createStopSwitch();
     const facts: RoundFact[] = [];
-    const played = host.play(number, PARAMETERS, {
+    const played = host.play(number, BROADCAST, {
       stop,
       onSelected: () => {},
       onFacts: (more) => facts.push(...more),

@@ -1,8 +1,10 @@
+import type { DeviceProcedure } from "../device-procedure.ts";
+import type { LocalTraining } from "../local-training.ts";
 import type { ParameterVector } from "../parameters.ts";
 
 /** What a round hands to the algorithm: the mean of the survivors' updates, and nothing about any one of them. */
 export interface Aggregate {
-  /** Σ w_k Δ_k / Σ w_k, Δ_k being trained minus received parameters. One value a parameter. */
+  /** Σ w_k Δ_k / Σ w_k, Δ_k being what the device's half answers with: as many values as the broadcast. */
   readonly delta: Float32Array;
   /** Σ w_k. */
   readonly weight: number;
@@ -11,21 +13,27 @@ export interface Aggregate {
 
 /** What an algorithm carries from round to round. */
 export interface AlgorithmState {
-  /** The global model, broadcast in the next round. */
+  /** The global model. */
   readonly parameters: ParameterVector;
 }
 
 /**
  * The coordinator's half of a federated algorithm: a pure function from state to state. A state is never changed in
- * place, so one that was saved is one that can be gone on from.
+ * place, so one that was saved is one that can be gone on from. The device's half is `device-half.ts`.
  */
 export interface Algorithm<State extends AlgorithmState = AlgorithmState> {
   readonly name: string;
+  /** What devices do beside training; absent: nothing. */
+  readonly procedure?: DeviceProcedure["kind"];
+  /** What the algorithm adds to the training that the configuration asks for. */
+  readonly training?: Pick<LocalTraining, "proximalMu">;
   /** The state before the first round. */
   init(parameters: ParameterVector): State;
+  /** What the next round's devices are sent: this vector's hash is what a round agrees on. */
+  broadcast(state: State): Float32Array;
   /**
    * The state after a round.
-   * @throws {RangeError} when the update has another length than the model.
+   * @throws {RangeError} when the update has another length than the broadcast.
    */
   next(state: State, aggregate: Aggregate): State;
   /** Everything but the parameters, which a checkpoint holds anyway. */
@@ -37,8 +45,22 @@ export interface Algorithm<State extends AlgorithmState = AlgorithmState> {
   decode(parameters: ParameterVector, bytes: Uint8Array): State;
 }
 
-export function expectSameLength(parameters: ParameterVector, delta: Float32Array): void {
-  if (delta.length !== parameters.length) {
-    throw new RangeError(`an update of ${delta.length} values for a model of ${parameters.length} parameters`);
+/** The broadcast of an algorithm that sends the model and nothing else. */
+export function broadcastParameters({ parameters }: AlgorithmState): Float32Array {
+  return parameters;
+}
+
+export function expectLength(sent: number, { length }: Float32Array): void {
+  if (length !== sent) throw new RangeError(`an update of ${length} values where ${sent} were sent`);
+}
+
+export function requireServerLr(serverLr: number): void {
+  if (!(Number.isFinite(serverLr) && serverLr > 0)) {
+    throw new RangeError(`a server learning rate is a positive number, not ${serverLr}`);
   }
+}
+
+/** A weight of the past: 0 ≤ β < 1. */
+export function requireDecay(name: string, value: number): void {
+  if (!(value >= 0 && value < 1)) throw new RangeError(`${name} is at least 0 and less than 1, not ${value}`);
 }

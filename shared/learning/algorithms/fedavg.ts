@@ -1,4 +1,10 @@
-import { type Algorithm, type AlgorithmState, expectSameLength } from "./algorithm.ts";
+import {
+  type Algorithm,
+  type AlgorithmState,
+  broadcastParameters,
+  expectLength,
+  requireServerLr,
+} from "./algorithm.ts";
 
 export interface FedAvgOptions {
   /** η, 1 in McMahan et al. */
@@ -18,14 +24,13 @@ export interface FedAvgState extends AlgorithmState {
  * 2003.00295, Algorithm 1 and equation 1). Each coordinate is computed in double precision and rounded once.
  */
 export function fedAvg({ serverLr }: FedAvgOptions): Algorithm<FedAvgState> {
-  if (!(Number.isFinite(serverLr) && serverLr > 0)) {
-    throw new RangeError(`a server learning rate is a positive number, not ${serverLr}`);
-  }
+  requireServerLr(serverLr);
   return {
     name: "fedavg",
     init: (parameters) => ({ parameters, round: 0 }),
+    broadcast: broadcastParameters,
     next(state, { delta }) {
-      expectSameLength(state.parameters, delta);
+      expectLength(state.parameters.length, delta);
       return { parameters: step(state.parameters, delta, serverLr), round: state.round + 1 };
     },
     encode(state) {

@@ -2,6 +2,7 @@ import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { SlotTable } from "../../secagg/slots.ts";
 import { clip } from "./clip.ts";
 import { quantiseTransform } from "./quantise.ts";
+import { weightUniformly } from "./uniform.ts";
 import type {
   AggregateSum,
   DeviceContext,
@@ -28,7 +29,7 @@ const QUANTISE = "quantise";
 /** Every transform, by the first word of its specification. To add one, add its file and its line. */
 const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
   ["clip", ([norm]) => clip(Number(norm))],
-  ["weight", ([, cap]) => weightByExamples(Number(cap))],
+  ["weight", ([by, cap]) => (by === "uniform" ? weightUniformly() : weightByExamples(Number(cap)))],
   [QUANTISE, ([bits, range], terms) => agreedQuantiser(Number(bits), Number(range), terms)],
 ]);
 

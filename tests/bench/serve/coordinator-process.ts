@@ -124,8 +124,8 @@ const calls = {
   /** Waits until every device has checked in for the next round. */
   async gathered(): Promise<void> {
     const { coordinator, task } = here();
-    const parameters = new Float32Array(parameterCount(task));
-    const outcome = await coordinator.host.gather(parameters, { stop, onPresence() {} });
+    const broadcast = { values: new Float32Array(parameterCount(task)), applied: 0 };
+    const outcome = await coordinator.host.gather(broadcast, { stop, onPresence() {} });
     const { waitingCount } = coordinator.hub;
     if (outcome !== "ready" || waitingCount < task.goal) {
       throw new Error(`${waitingCount} devices of ${task.goal} came for the round`);
@@ -134,13 +134,13 @@ const calls = {
   async round(number: number): Promise<RoundFigures> {
     const { coordinator, task } = here();
     expected ??= expectedSum(task);
-    const parameters = new Float32Array(parameterCount(task));
+    const broadcast = { values: new Float32Array(parameterCount(task)), applied: 0 };
     const stages: [Stage, number][] = [];
     const losses: string[] = [];
     const cpuBefore = cpuSeconds();
     const startedAt = performance.now();
     const since = () => (performance.now() - startedAt) / 1000;
-    const { opened: round } = await coordinator.host.play(number, parameters, {
+    const { opened: round } = await coordinator.host.play(number, broadcast, {
       stop,
       onSelected() {},
       onFacts(facts) {

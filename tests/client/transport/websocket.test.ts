@@ -41,7 +41,7 @@ describe("a WebSocket", () => {
     const { frames, heard, end } = await dialled({
       onSocket(socket, request) {
         expect(request.url).toBe("/v1/device");
-        expect(request.headers["sec-websocket-protocol"]).toBe("murmuration.1");
+        expect(request.headers["sec-websocket-protocol"]).toBe("murmuration.2");
         expect(request.headers["sec-websocket-extensions"]).toBeUndefined();
         expect(request.headers["user-agent"]).toBe("test/1");
         socket.on("message", (data: Buffer) => void received.push([...data]));

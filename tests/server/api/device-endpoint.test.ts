@@ -178,7 +178,7 @@ describe("a device's version of the protocol", () => {
     expect(() => requireSameVersion(`other, ${subprotocol(FRAME_VERSION)}`)).not.toThrow();
     expect(() => requireSameVersion(subprotocol(FRAME_VERSION - 1))).toThrow(/the device is older/);
     expect(() => requireSameVersion(subprotocol(FRAME_VERSION + 1))).toThrow(/the coordinator is older/);
-    expect(() => requireSameVersion(undefined)).toThrow(/murmuration\.1/);
+    expect(() => requireSameVersion(undefined)).toThrow(/murmuration\.2/);
 
     const { port } = await endpoint();
     const socket = dial(port, FRAME_VERSION + 1);

@@ -58,6 +58,25 @@ describe("all transforms of a round, there and back over a sum", () => {
     );
   });
 
+  it("give the mean of the devices, each counted alike, with uniform weights", () => {
+    fc.assert(
+      fc.property(fc.array(device, { minLength: 1, maxLength: 20 }), (devices) => {
+        const { values, metrics } = aggregate(["weight:uniform", "quantise:16:1"], devices);
+        for (let i = 0; i < 5; i++) {
+          const mean = devices.reduce((sum, of) => sum + of.values[i], 0) / devices.length;
+          expect(Math.abs(values[i] - mean)).toBeLessThan(1 / LEVELS + 1e-6);
+        }
+        expect(metrics.weight).toBe(devices.length);
+      }),
+    );
+  });
+
+  it("are refused where a weight is written in another way", () => {
+    for (const specification of ["weight:uniform:60", "weight:", "weight", "weight:equal:60"]) {
+      expect(() => transformsOf(terms([specification, "quantise:16:1"]))).toThrow(RangeError);
+    }
+  });
+
   it("count how many updates were clipped, and never which", () => {
     const long = { values: Float32Array.of(3, 4), examples: 60 };
     const short = { values: Float32Array.of(0.3, 0), examples: 60 };

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { encodeRoundId } from "../../../server/task.ts";
+import type { LocalTraining } from "../../../shared/learning/local-training.ts";
 import {
+  type Configuration,
   decodeAbortCode,
   decodeConfiguration,
   decodeReleased,
@@ -17,6 +20,7 @@ import { ABORT_CODES, type AbortCode } from "../../../shared/protocol/reasons.ts
 import { offer } from "../../client/device-fixtures.ts";
 
 const { binding, configuration, configure } = offer();
+const BASE: LocalTraining = { epochs: 2, batchSize: 5, learningRate: 0.25 };
 const bodyOf = (frame: Uint8Array) => decodeFrame(frame).body;
 
 describe("CONFIGURE", () => {
@@ -24,6 +28,59 @@ describe("CONFIGURE", () => {
     expect(decodeConfiguration(bodyOf(configure))).toEqual(configuration);
     const { simulationSeed: _, ...real } = configuration;
     expect(decodeConfiguration(bodyOf(encodeConfiguration(binding, real)))).toEqual(real);
+  });
+
+  it.each<[string, LocalTraining]>([
+    ["plain SGD", BASE],
+    ["momentum", { ...BASE, optimizer: { kind: "momentum", momentum: 0.9, nesterov: true } }],
+    ["momentum of nothing", { ...BASE, optimizer: { kind: "momentum", momentum: 0, nesterov: false } }],
+    ["Adam", { ...BASE, optimizer: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } }],
+    ["decay, clipping and a proximal term", { ...BASE, weightDecay: 1e-4, gradientClip: 2.5, proximalMu: 0.01 }],
+  ])("carries %s", (_, training) => {
+    const read = decodeConfiguration(bodyOf(encodeConfiguration(binding, { ...configuration, training })));
+    expect(read.training).toEqual(training);
+  });
+
+  it("has its bytes where docs/protocol.md puts them", () => {
+    const full: Configuration = {
+      ...configuration,
+      training: {
+        ...BASE,
+        optimizer: { kind: "momentum", momentum: 0.5, nesterov: true },
+        weightDecay: 2,
+        gradientClip: 4,
+        proximalMu: 8,
+      },
+      procedure: { kind: "scaffold", applied: encodeRoundId(3) },
+      agreement: { ...configuration.agreement, roundId: encodeRoundId(4) },
+    };
+    const body = bodyOf(encodeConfiguration(binding, full));
+    const hex = Buffer.from(body).toString("hex");
+    const training = "00000002" + "00000005" + "3fd0000000000000" + "01" + "3fe0000000000000" + "01";
+    const scalars = "4000000000000000" + "4010000000000000" + "4020000000000000";
+    const procedure = `01${"00".repeat(15)}03`;
+    const deadlines = "000003e8" + "00002710" + "000001f4";
+    expect(hex.endsWith(`${training}${scalars}${procedure}${deadlines}013ff0000000000000`)).toBe(true);
+    expect(decodeConfiguration(body)).toEqual(full);
+  });
+
+  it("of a round that builds on itself or on a later one is refused", () => {
+    for (const applied of [configuration.agreement.roundId, new Uint8Array(16).fill(0xff)]) {
+      const frame = encodeConfiguration(binding, { ...configuration, procedure: { kind: "scaffold", applied } });
+      expect(() => decodeConfiguration(bodyOf(frame))).toThrow(FrameError);
+    }
+  });
+
+  it("with an optimiser or a procedure that there is not is refused", () => {
+    const plain = bodyOf(configure);
+    const { simulationSeed: _, ...real } = configuration;
+    expect(plain.length - bodyOf(encodeConfiguration(binding, real)).length).toBe(8);
+    // From the end: the seed and its flag, three deadlines, the procedure, three doubles, the optimiser.
+    for (const fromEnd of [9 + 12 + 1, 9 + 12 + 1 + 24 + 1]) {
+      const changed = plain.slice();
+      changed[plain.length - fromEnd] = 3;
+      expect(() => decodeConfiguration(changed)).toThrow(/there is no (optimiser|procedure) 3/);
+    }
   });
 
   it("cut anywhere, or with a byte behind it, is refused", () => {
@@ -57,6 +114,16 @@ describe("CONFIGURE", () => {
     { parameters: 2 ** 28 + 1 },
     { training: { epochs: 0, batchSize: 1, learningRate: 1 } },
     { training: { epochs: 1, batchSize: 0, learningRate: 1 } },
+    { training: { ...BASE, learningRate: 0 } },
+    { training: { ...BASE, learningRate: -0.1 } },
+    { training: { ...BASE, weightDecay: -1e-9 } },
+    { training: { ...BASE, gradientClip: -1 } },
+    { training: { ...BASE, proximalMu: -1 } },
+    { training: { ...BASE, optimizer: { kind: "momentum" as const, momentum: 1, nesterov: false } } },
+    { training: { ...BASE, optimizer: { kind: "momentum" as const, momentum: -0.1, nesterov: false } } },
+    { training: { ...BASE, optimizer: { kind: "adam" as const, beta1: 1, beta2: 0.5, epsilon: 1 } } },
+    { training: { ...BASE, optimizer: { kind: "adam" as const, beta1: 0.5, beta2: 1, epsilon: 1 } } },
+    { training: { ...BASE, optimizer: { kind: "adam" as const, beta1: 0.5, beta2: 0.5, epsilon: 0 } } },
     { simulationSeed: 0.5 },
     { simulationSeed: 2 ** 53 },
   ])("of %j is refused", (changes) => {

@@ -15,7 +15,7 @@ describe("frames", () => {
   test("a header is 64 bytes, in the order that docs/protocol.md gives", () => {
     const frame = Buffer.from(encodeFrame(header, Uint8Array.of(7, 8, 9)));
     expect(frame.toString("hex")).toBe(
-      `4d524d4e${"01140100"}${"01".repeat(16)}${"02".repeat(32)}${"0304"}${"0506"}${"00000003"}${"070809"}`,
+      `4d524d4e${"02140100"}${"01".repeat(16)}${"02".repeat(32)}${"0304"}${"0506"}${"00000003"}${"070809"}`,
     );
   });
 

@@ -93,7 +93,8 @@ export async function playCoordinator(play: CoordinatorPlay): Promise<PlayedCoor
     waiting.clear();
     played++;
     const now = realClock.now();
-    round = openRound(cryptoProvider, task, played, initial, invited, Math.floor(now / 1000)).round;
+    const broadcast = { values: initial, applied: 0 };
+    round = openRound(cryptoProvider, task, played, broadcast, invited, Math.floor(now / 1000)).round;
     take(round.start(now));
   }
 
