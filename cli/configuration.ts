@@ -4,6 +4,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parse, 
 import { MurmurError } from "../shared/protocol/errors.ts";
 import { type RunConfig, runConfigJsonSchema, runConfigSchema } from "../simulations/experiments/config.ts";
 import { checkRunConfig } from "../simulations/experiments/config-checks.ts";
+import { withAbsolutePaths } from "../simulations/experiments/config-paths.ts";
 import { type ConfigProblem, configError, configProblems } from "../simulations/experiments/config-problems.ts";
 import { type SchemaEntry, schemaAt, schemaLeaves } from "../simulations/experiments/config-schema.ts";
 import { suggest } from "../simulations/experiments/suggestions.ts";
@@ -50,7 +51,7 @@ export function loadConfiguration(sources: ConfigurationSources): Configuration 
   const [impossible] = checkRunConfig(config);
   if (impossible !== undefined) throw impossible;
   const origins = new Map(leavesOf(config).map((path) => [path, originOf(draft.origins, path) ?? "default"]));
-  return { config: withAbsolutePaths(config, draft.base), origins };
+  return { config: withAbsolutePaths(config, (path) => resolve(draft.base, path)), origins };
 }
 
 /** Every problem of a configuration, with where it was written; for `config check`, which does not stop at the first. */
@@ -65,14 +66,6 @@ export function checkConfiguration(sources: ConfigurationSources): (ConfigProble
     const origin = originOf(draft.origins, problem.path);
     return origin === undefined ? problem : { ...problem, origin };
   });
-}
-
-/** The resolved file is written elsewhere, and must still find what this one names. */
-function withAbsolutePaths(config: RunConfig, base: string): RunConfig {
-  const { authority } = config.secagg;
-  return authority === undefined
-    ? config
-    : { ...config, secagg: { ...config.secagg, authority: resolve(base, authority) } };
 }
 
 function draftConfiguration(sources: ConfigurationSources): Draft {

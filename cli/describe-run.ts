@@ -8,6 +8,8 @@ export async function describeRun(
 ): Promise<void> {
   const { configDocument, invitedPerRound } = await import("../simulations/experiments/config.ts");
   const { possibleRosters } = await import("../simulations/experiments/config-checks.ts");
+  const { basename } = await import("node:path");
+  const { datasetTitle } = await import("../simulations/datasets/reference.ts");
   const { shownPath } = await import("./run-folders.ts");
   const invited = invitedPerRound(config);
   const graphs = config.secagg.mode === "plaintext" ? [] : possibleRosters(config);
@@ -25,7 +27,7 @@ export async function describeRun(
         );
       return [
         `would ${resume ? `resume ${where} for` : `run in ${where}`} ${left} rounds`,
-        `${task.dataset} ${task.partition.kind}, ${task.model}, ${fleet.devices} devices, ${invited} invited for ${round.cohort}`,
+        `${datasetTitle(task.dataset)} ${task.partition.kind}, ${basename(task.model)}, ${fleet.devices} devices, ${invited} invited for ${round.cohort}`,
         secagg.mode === "plaintext" ? "PLAINTEXT: the coordinator would see every update" : `masked, ${secagg.level}`,
         ...protection,
       ].join("\n");

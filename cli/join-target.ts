@@ -60,7 +60,13 @@ export function findJoinToken({ target, flag, environment, runs }: TokenSources)
   return local === undefined ? undefined : { token: local.joinToken, from: local.file };
 }
 
+/** The folder of the run that is served at this address, where that is on this machine and among these runs. */
+export function localRunFolder({ origin }: JoinTarget, runs: string): string | undefined {
+  return localCoordinators(runs).find(({ url }) => sameCoordinator(url, origin))?.folder;
+}
+
 interface LocalCoordinator {
+  readonly folder: string;
   readonly file: string;
   readonly url: URL;
   readonly joinToken: string;
@@ -76,7 +82,7 @@ function localCoordinators(runs: string): LocalCoordinator[] {
       if (served === undefined || !URL.canParse(served.url)) return [];
       const file = join(runs, name, SERVE_FILE);
       const writtenAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      return [{ file, url: new URL(served.url), joinToken: served.joinToken, writtenAt }];
+      return [{ folder: join(runs, name), file, url: new URL(served.url), joinToken: served.joinToken, writtenAt }];
     })
     .sort((a, b) => b.writtenAt - a.writtenAt);
 }

@@ -30,6 +30,7 @@ export interface JoinPlan {
   readonly certificates: ReadonlyMap<string, Certificate>;
   readonly policy: DevicePolicy;
   readonly maxRoundsPerDay: number;
+  readonly own: NonNullable<JoinedFleetOptions["own"]>;
 }
 
 export interface JoinSurroundings extends Pick<JoinedFleetOptions, "time" | "breathe" | "report"> {
@@ -55,6 +56,7 @@ export function startJoinedDevices(plan: JoinPlan, surroundings: JoinSurrounding
     ...(authority === undefined ? {} : { authority }),
     maxRoundsPerDay: plan.maxRoundsPerDay,
     engine: plan.engine,
+    own: plan.own,
     audience: target.audience,
     software,
     time,

@@ -3,6 +3,7 @@ import type { JoinedFleetResult } from "../../simulations/fleet/joined-fleet.ts"
 import type { CommandDefinition } from "../command.ts";
 import type { Signal } from "../edge.ts";
 import type { Invocation } from "../invocation.ts";
+import type { JoinTarget } from "../join-target.ts";
 import type { JoinPlan } from "../joined-devices.ts";
 import { countFlag, fractionFlag, MOST_DEVICES } from "../number-flags.ts";
 
@@ -25,6 +26,10 @@ export const join: CommandDefinition = (parent, act) => {
     .option("--min-honest <number>", "least honest devices in such a sum (default: 5)")
     .option("--corrupted <fraction>", "fraction of a cohort that may collude with the coordinator (default: 0.05)")
     .option("--dropout <fraction>", "fraction of a cohort that may be lost while it is masked (default: 0.1)")
+    .option(
+      "--model <file>",
+      "the coordinator's model module, where it trains one of its own; or all of it by --config",
+    )
     .option("--rounds-per-day <number>", "most rounds that a device uploads for in a day (default: 1000)")
     .option("--allow-plaintext", "take part without masks: the coordinator sees every update")
     .action(
@@ -82,7 +87,38 @@ async function planOf(invocation: Invocation, url: string, options: Record<strin
       allowPlaintext: options.allowPlaintext === true,
     },
     maxRoundsPerDay: countFlag("--rounds-per-day", text("roundsPerDay"), 1000),
+    own: await ownTask(invocation, target, text("model")),
   };
+}
+
+/**
+ * What these devices have of a task that is in files: by --config, or from the folder of a run that is served on this
+ * machine, which is the operator's own. Never from what the coordinator says.
+ */
+async function ownTask(
+  invocation: Invocation,
+  target: JoinTarget,
+  model: string | undefined,
+): Promise<JoinPlan["own"]> {
+  const { join, resolve } = await import("node:path");
+  const { existsSync } = await import("node:fs");
+  const { loadConfiguration } = await import("../configuration.ts");
+  const { localRunFolder } = await import("../join-target.ts");
+  const { runsFolder } = await import("../run-folders.ts");
+  const { RUN_FILES } = await import("../../simulations/experiments/run-files.ts");
+  const { cwd } = invocation.edge;
+  const module = model === undefined ? {} : { model: resolve(cwd, model) };
+  const served = localRunFolder(target, runsFolder(invocation));
+  const recorded = served === undefined ? undefined : join(served, RUN_FILES.config);
+  const sources =
+    invocation.flags.config !== undefined
+      ? invocation.sources()
+      : recorded !== undefined && existsSync(recorded)
+        ? { cwd, file: recorded, assignments: [] }
+        : undefined;
+  if (sources === undefined) return module;
+  const { task } = loadConfiguration(sources).config;
+  return { dataset: task.dataset, model: task.model, ...module };
 }
 
 async function describePlan(invocation: Invocation, plan: JoinPlan): Promise<void> {

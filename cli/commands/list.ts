@@ -1,3 +1,4 @@
+import type { DatasetSpec } from "../../simulations/datasets/index.ts";
 import type { CommandDefinition } from "../command.ts";
 
 /** `murmur list`: the runs there are, newest first. */
@@ -8,6 +9,8 @@ export const list: CommandDefinition = (parent, act) => {
     .description("the runs there are, newest first")
     .action(
       act(async (invocation) => {
+        const { basename } = await import("node:path");
+        const { datasetTitle } = await import("../../simulations/datasets/reference.ts");
         const { readRun, runIds, runsFolder, shownPath } = await import("../run-folders.ts");
         const { runFigures } = await import("../run-figures.ts");
         const { countText, percentText, secondsText, table } = await import("../views/figures.ts");
@@ -15,8 +18,12 @@ export const list: CommandDefinition = (parent, act) => {
         const rows = runIds(runs).map((id) => {
           try {
             const run = readRun(`${runs}/${id}`);
-            const { task } = run.meta.config as { task?: { dataset?: string; model?: string } };
-            return { ...runFigures(run), dataset: task?.dataset ?? "", model: task?.model ?? "" };
+            const { task } = run.meta.config as { task?: { dataset: DatasetSpec; model: string } };
+            return {
+              ...runFigures(run),
+              dataset: task === undefined ? "" : datasetTitle(task.dataset),
+              model: basename(task?.model ?? ""),
+            };
           } catch (error) {
             // One damaged folder must not hide the others.
             return { run: id, status: "damaged", folder: `${runs}/${id}`, detail: (error as Error).message };

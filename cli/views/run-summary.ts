@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { transportOf } from "../../shared/protocol/run-meta.ts";
+import { datasetTitle } from "../../simulations/datasets/reference.ts";
 import { type RunConfig, runConfigSchema } from "../../simulations/experiments/config.ts";
 import { possibleRosters } from "../../simulations/experiments/config-checks.ts";
 import { lostDevices, roundSeconds } from "../../simulations/experiments/round-figures.ts";
@@ -54,7 +55,7 @@ export function runSummary(run: StoredRun, { paint, cwd, columns, rounds }: Summ
 function configParts(config: RunConfig): string[] {
   const { task, fleet, round } = config;
   return [
-    `${task.dataset} ${task.partition.kind} · ${task.model} · ${fleet.devices} devices · cohort ${round.cohort} · seed ${config.seed}`,
+    `${datasetTitle(task.dataset)} ${task.partition.kind} · ${basename(task.model)} · ${fleet.devices} devices · cohort ${round.cohort} · seed ${config.seed}`,
   ];
 }
 

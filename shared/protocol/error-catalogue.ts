@@ -45,8 +45,18 @@ export const ERROR_CATALOGUE = {
   },
   "dataset-invalid": {
     what: "A dataset's file is missing, damaged or not what it should be.",
-    hint: "Install the packages again with `npm ci`.",
+    hint: "Correct or replace the file that the message names.",
     exitCode: 4,
+  },
+  "module-invalid": {
+    what: "A module of your own, named by its path, cannot be loaded or does not hold what it should.",
+    hint: "docs/your-own.md says what a model, a dataset and an algorithm export.",
+    exitCode: 3,
+  },
+  "input-changed": {
+    what: "A file that the run was started with, its data or a module of your own, is not what it was.",
+    hint: "Put the file back as it was, or start a new run.",
+    exitCode: 3,
   },
   "partition-impossible": {
     what: "The training set has too few examples for this many devices.",

@@ -1,5 +1,6 @@
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { ExampleSet } from "./example-set.ts";
+import type { NamedBytes } from "./files.ts";
 
 /** A tensor of unsigned bytes in the idx format (Y. LeCun, "The MNIST database"). */
 export interface IdxTensor {
@@ -41,21 +42,19 @@ export function readIdx(bytes: Uint8Array, name: string): IdxTensor {
 }
 
 /**
- * Joins a file of grey images (3 dimensions) and its file of labels (1 dimension).
+ * Joins a file of images (3 dimensions where they are grey, 4 with channels last) and its file of labels (1 dimension).
  * @throws {MurmurError} `dataset-invalid` when they have other dimensions, differ in count, or a label is not a class.
  */
-export function readIdxImages(
-  images: { readonly bytes: Uint8Array; readonly name: string },
-  labels: { readonly bytes: Uint8Array; readonly name: string },
-  classes: number,
-): ExampleSet {
+export function readIdxImages(images: NamedBytes, labels: NamedBytes, classes: number): ExampleSet {
   const pixels = readIdx(images.bytes, images.name);
   const classIndices = readIdx(labels.bytes, labels.name);
-  if (pixels.shape.length !== 3) throw invalid(images.name, `has ${pixels.shape.length} dimensions, images have 3`);
+  if (pixels.shape.length !== 3 && pixels.shape.length !== 4) {
+    throw invalid(images.name, `has ${pixels.shape.length} dimensions, images have 3 or 4`);
+  }
   if (classIndices.shape.length !== 1) {
     throw invalid(labels.name, `has ${classIndices.shape.length} dimensions, labels have 1`);
   }
-  const [count, height, width] = pixels.shape;
+  const [count, height, width, channels = 1] = pixels.shape;
   if (classIndices.shape[0] !== count) {
     throw invalid(labels.name, `holds ${classIndices.shape[0]} labels for the ${count} images of ${images.name}`);
   }
@@ -66,10 +65,12 @@ export function readIdxImages(
     scale: 1 / 255,
     labels: classIndices.values,
     count,
-    inputShape: [height, width, 1],
+    inputShape: [height, width, channels],
   };
 }
 
 function invalid(name: string, fault: string): MurmurError {
-  return new MurmurError("dataset-invalid", `${name} ${fault}.`);
+  return new MurmurError("dataset-invalid", `${name} ${fault}.`, {
+    hint: "Get the file again, or write it in the idx format: unsigned bytes, lengths big-endian.",
+  });
 }

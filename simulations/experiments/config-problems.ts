@@ -36,6 +36,13 @@ function problemsOf(error: z.ZodError, document: unknown): ConfigProblem[] {
   return error.issues.flatMap((issue) => describe(issue, document));
 }
 
+/** The problems of the variant that was meant, where that shows: the one that is wrong inside, not as a whole. */
+function describeVariant(issue: z.core.$ZodIssueInvalidUnion, document: unknown): ConfigProblem[] | undefined {
+  const isInside = ({ path, code }: z.core.$ZodIssue) => path.length > 0 || code === "unrecognized_keys";
+  const meant = issue.errors.find((issues) => issues.every(isInside));
+  return meant?.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, document));
+}
+
 function describe(issue: z.core.$ZodIssue, document: unknown): ConfigProblem[] {
   const path = issue.path.map(String);
   const at = path.join(".");
@@ -64,8 +71,12 @@ function describe(issue: z.core.$ZodIssue, document: unknown): ConfigProblem[] {
       ];
     case "invalid_value":
       return [{ path: at, message: oneOf(issue.values.map(String), given) }];
-    case "invalid_union":
-      return [{ path: at, message: oneOf(schemaAt(runConfigJsonSchema(), path)?.values ?? [], given) }];
+    case "invalid_union": {
+      const inside = describeVariant(issue, document);
+      if (inside !== undefined && inside.length > 0) return inside;
+      const entry = schemaAt(runConfigJsonSchema(), path);
+      return [{ path: at, message: oneOf(entry?.values ?? [], given, entry?.otherwise) }];
+    }
     default:
       return [{ path: at, message: `${issue.message}; got ${show(given)}` }];
   }
@@ -91,10 +102,10 @@ function unknownKey(parent: readonly string[], key: string, document: unknown): 
   return `there is no such key; there are ${siblings.join(", ")}`;
 }
 
-function oneOf(values: readonly string[], given: unknown): string {
+function oneOf(values: readonly string[], given: unknown, otherwise?: string): string {
   const near = typeof given === "string" ? suggest(given, values) : undefined;
   const choice = values.length === 1 ? `must be ${values[0]}` : `must be one of ${values.join(", ")}`;
-  return `${choice}; got ${show(given)}${near === undefined ? "" : `; did you mean "${near}"?`}`;
+  return `${choice}${otherwise === undefined ? "" : `, or ${otherwise}`}; got ${show(given)}${near === undefined ? "" : `; did you mean "${near}"?`}`;
 }
 
 function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {

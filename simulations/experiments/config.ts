@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { taskSchema } from "./config-task.ts";
 import { duration } from "./config-values.ts";
 import { parseThreshold, THRESHOLD_METRICS } from "./thresholds.ts";
 
@@ -7,52 +8,6 @@ const deadline = duration.refine((milliseconds) => milliseconds <= 86_400_000, {
 
 const fraction = z.number().min(0).max(1);
 const count = z.int().min(1);
-
-const partition = z.discriminatedUnion(
-  "kind",
-  [
-    z.strictObject({
-      kind: z.literal("iid").meta({ description: "every device draws from the whole training set" }),
-    }),
-    z.strictObject({
-      kind: z.literal("shards").meta({ description: "sorted by label and cut into shards (McMahan et al. 2017, 3)" }),
-      perDevice: count.default(2).meta({ description: "shards a device gets; 2 means mostly two digits" }),
-    }),
-    z.strictObject({
-      kind: z.literal("dirichlet").meta({ description: "label shares drawn from a Dirichlet (Hsu et al. 2019)" }),
-      alpha: z.number().positive().default(0.5).meta({ description: "smaller is more unlike" }),
-    }),
-    z.strictObject({
-      kind: z.literal("drawn").meta({ description: "each device draws for itself: more devices than data" }),
-      perDevice: count.default(600).meta({ description: "examples on each device" }),
-    }),
-    z.strictObject({
-      kind: z
-        .literal("quantity")
-        .meta({ description: "log-normal numbers of examples, labels alike (Li et al. 2020)" }),
-      sigma: z.number().min(0).default(1).meta({ description: "deviation of the logarithm of a device's size" }),
-    }),
-    z.strictObject({
-      kind: z.literal("natural").meta({ description: "by owner: a speaker, a column's value (Caldas et al. 2018)" }),
-      perDevice: count
-        .exactOptional()
-        .meta({ description: "owners a device stands for, drawn; absent: all of them, dealt evenly" }),
-    }),
-  ],
-  { error: "kind must be iid, shards, dirichlet, drawn, quantity or natural" },
-);
-
-const task = z.strictObject({
-  dataset: z.enum(["mnist", "blobs"]).default("mnist").meta({ description: "mnist, or blobs: a tiny synthetic set" }),
-  partition: partition.prefault({ kind: "iid" }).meta({
-    description:
-      "iid, { kind: shards, perDevice: 2 }, { kind: dirichlet, alpha: 0.5 }, { kind: drawn, perDevice: 600 }, { kind: quantity, sigma: 1 } or { kind: natural }",
-  }),
-  model: z
-    .enum(["softmax", "2nn", "cnn"])
-    .default("2nn")
-    .meta({ description: "softmax regression, the 784-200-200-10 2NN, or the CNN of McMahan et al. 2017" }),
-});
 
 const fleet = z.strictObject({
   devices: count.default(100).meta({ description: "devices in the population" }),
@@ -281,7 +236,7 @@ export const runConfigSchema = z
       .default("murmuration-simulation")
       .meta({ description: "the name under which devices are enrolled" }),
     seed: z.int().min(0).default(42).meta({ description: "of the experiment; never of a secret" }),
-    task: task.prefault({}).meta({ description: "what is learnt" }),
+    task: taskSchema.prefault({}).meta({ description: "what is learnt" }),
     fleet: fleet.prefault({}).meta({ description: "who learns" }),
     train: train.prefault({}).meta({ description: "what a device does" }),
     algorithm: algorithm.prefault({}).meta({ description: "what the coordinator does with the sum" }),

@@ -3,7 +3,7 @@ import type { Trainer } from "../../client/training/trainer.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
-import { MODELS, type ModelDefinition } from "../../shared/learning/models/index.ts";
+import type { ModelDefinition } from "../../shared/learning/models/index.ts";
 import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
@@ -11,6 +11,8 @@ import { allExamples, type Dataset, loadDataset } from "../datasets/index.ts";
 import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
 import type { RunConfig } from "./config.ts";
 import { configuredAlgorithm } from "./configured-algorithm.ts";
+import { loadModel } from "./load-model.ts";
+import { type RecordedInputs, recordInputs } from "./recorded-inputs.ts";
 import { createTask } from "./task-terms.ts";
 
 /** What a configuration says is learnt, whoever the devices are and wherever they run. */
@@ -19,6 +21,8 @@ export interface Experiment {
   readonly task: FederatedTask;
   readonly model: ModelDefinition;
   readonly dataset: Dataset;
+  /** What was read from files. */
+  readonly inputs: RecordedInputs;
   /** Which of the training examples are on which device. */
   readonly holdings: Holdings;
   readonly trainer: Trainer;
@@ -43,8 +47,8 @@ export interface ExperimentOptions {
 export async function prepareExperiment(options: ExperimentOptions): Promise<Experiment> {
   const { config, provider, taskId, authority } = options;
   const { seed } = config;
-  const model = requireModel(config.task.model);
   const dataset = await loadDataset(config.task.dataset, seed);
+  const model = await loadModel(config.task.model, dataset);
   const holdings = holdExamples(dataset.train, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
   const algorithm = configuredAlgorithm(config);
@@ -57,6 +61,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     task,
     model,
     dataset,
+    inputs: recordInputs(config, dataset),
     holdings,
     trainer,
     algorithm,
@@ -67,10 +72,4 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     },
     dispose: () => trainer.dispose(),
   };
-}
-
-function requireModel(name: string): ModelDefinition {
-  const model = MODELS.get(name);
-  if (model === undefined) throw new Error(`the configuration names a model that is not listed: ${name}`);
-  return model;
 }

@@ -14,7 +14,7 @@ import { type RunResult, runResult } from "./run-result.ts";
 /** Writes down what is run, before its first round. */
 export function startRun({ options, store, federation, recorder }: RunContext): void {
   const { config, runId, stamp, clock } = options;
-  const { task, dataset, model, initial } = federation.experiment;
+  const { task, dataset, inputs, model, initial } = federation.experiment;
   const startedAt = clock();
   const provenance = {
     kind: "live",
@@ -58,7 +58,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
       ...stamp,
       taskId: toHex(task.terms.taskId),
       transport: options.transport,
-      dataset: { name: dataset.name, sha256: dataset.sha256 },
+      ...inputs,
       engine: config.train.engine,
       initialModelHash: modelHash(initial),
       seeds: "SHA-256 of (seed, purpose, round, device) into xoshiro128++",

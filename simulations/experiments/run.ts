@@ -6,6 +6,7 @@ import { type RunMeta, transportOf } from "../../shared/protocol/run-meta.ts";
 import { createEventRecorder } from "./event-recorder.ts";
 import type { Federation } from "./federation.ts";
 import { configHash } from "./fingerprints.ts";
+import { checkInputs } from "./recorded-inputs.ts";
 import type { RunContext, RunOptions } from "./run-context.ts";
 import { endRun, resumeRun, startRun } from "./run-record.ts";
 import type { RunResult } from "./run-result.ts";
@@ -39,6 +40,7 @@ export async function runExperiment(options: RunOptions): Promise<RunResult> {
       clock,
       warn: (text) => warn(text),
     });
+    if (meta !== undefined) checkInputs(meta, federation.experiment.inputs);
     const { onEvent } = federation;
     const recorder = createEventRecorder(store, runId, clock, (event) => {
       options.onEvent(event);

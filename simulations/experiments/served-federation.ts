@@ -9,6 +9,7 @@ import { seededRandom } from "../../shared/random/seeded-random.ts";
 import type { TimeSources } from "../../shared/time/steady-clock.ts";
 import type { StopSwitch } from "../../shared/time/stop-signal.ts";
 import { partitionSpecification } from "../datasets/partitions/specification.ts";
+import { datasetReference } from "../datasets/reference.ts";
 import { invitedPerRound } from "./config.ts";
 import { type Experiment, prepareExperiment } from "./experiment.ts";
 import { type Federation, type PlayedRound, summedOutcome } from "./federation.ts";
@@ -61,7 +62,7 @@ async function listen(context: FederateContext, experiment: Experiment, options:
     task: experiment.task,
     dealt: {
       seed,
-      dataset: task.dataset,
+      dataset: datasetReference(task.dataset, experiment.dataset),
       partition: partitionSpecification(task.partition),
       devices: fleet.devices,
       dropout: fleet.dropout,

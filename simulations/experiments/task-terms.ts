@@ -10,6 +10,7 @@ import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 import { configuredAlgorithm } from "./configured-algorithm.ts";
+import { modelReference } from "./load-model.ts";
 
 /** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
 const LARGEST_MEAN_LOSS = 10;
@@ -68,7 +69,7 @@ export function createTask(
       minSurvivors: 0,
       noiseShare: 0,
     },
-    model: config.task.model,
+    model: modelReference(config.task.model),
     training: { ...localTraining(config), ...training },
     ...(procedure === undefined ? {} : { procedure }),
     deadlines: { configure: round.exchangeDeadline, train: round.deadline, exchange: round.exchangeDeadline },

@@ -12,6 +12,7 @@ import { type RunConfig, runConfigSchema } from "./config.ts";
 import { modelHash } from "./fingerprints.ts";
 import { createInProcessFederation, type InProcessFederation, type RoundCourse } from "./in-process-federation.ts";
 import { recordedCourses } from "./recorded-courses.ts";
+import { checkInputs } from "./recorded-inputs.ts";
 import { authorityOf } from "./run-authority.ts";
 
 /** What running it again showed. */
@@ -66,6 +67,7 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
     ...authorityOf(config, provider, clock()),
   });
   try {
+    checkInputs(meta, federation.experiment.inputs);
     return conclude(recorded, await replay(options, federation, recorded), comparisonOf(config, meta, options.machine));
   } finally {
     await federation.dispose();

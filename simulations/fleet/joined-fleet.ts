@@ -11,11 +11,12 @@ import { shareDownloads } from "../../client/transport/shared-downloads.ts";
 import { toHex } from "../../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { rememberVerifications } from "../../shared/crypto/remembering-verifier.ts";
-import { MODELS } from "../../shared/learning/models/index.ts";
 import type { Welcome } from "../../shared/protocol/connection-messages.ts";
-import type { MurmurError } from "../../shared/protocol/errors.ts";
+import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { steadyClock, type TimeSources } from "../../shared/time/steady-clock.ts";
+import type { DatasetSpec } from "../datasets/index.ts";
+import { loadReferredModel } from "../experiments/load-model.ts";
 import { createDealtData } from "./dealt-data.ts";
 import { dropoutPlan } from "./dropout-plan.ts";
 import { createTrainingQueue } from "./training-queue.ts";
@@ -33,6 +34,8 @@ export interface JoinedFleetOptions
   readonly members: readonly FleetMember[];
   readonly provider: CryptoProvider;
   readonly engine: Trainer["engine"];
+  /** What stands on this side for data and a model that the coordinator has from files. */
+  readonly own?: { readonly dataset?: DatasetSpec; readonly model?: string };
   /** The name and port that is dialled, as in the URL. */
   readonly audience: string;
   readonly software: string;
@@ -77,7 +80,7 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
   const { members, time, report } = options;
   const provider = rememberVerifications(options.provider, REMEMBERED_CHECKS);
   const uniform = secureUniform(provider.random);
-  const data = createDealtData();
+  const data = createDealtData(options.own?.dataset);
   const trainers = new Map<string, Promise<Trainer>>();
   const queue = createTrainingQueue(options.breathe);
   const fetchModel = shareDownloads(options.fetchModel);
@@ -85,23 +88,34 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
   const rounds = new Set<number>();
   let uploads = 0;
   let cancelStop: (() => void) | undefined;
+  let unable: MurmurError | undefined;
 
   function trainerOf(model: string): Promise<Trainer> {
     const known = trainers.get(model);
     if (known !== undefined) return known;
-    const definition = MODELS.get(model);
-    if (definition === undefined) throw new Error(`this program has no model ${JSON.stringify(model)}`);
-    const made = ENGINES[options.engine](definition);
+    const made = data
+      .dataset()
+      .then((dataset) => loadReferredModel(model, options.own?.model, dataset))
+      .then((definition) => ENGINES[options.engine](definition));
     trainers.set(model, made);
     return made;
   }
 
   const train: ConnectionPorts["train"] = async (request, welcome, wanted) => {
-    const place = data.join(welcome);
-    const trainer = await trainerOf(request.model);
-    return queue.run(wanted, async () =>
-      trainer.train(request.parameters, await data.examples(place), request.task, request.random),
-    );
+    try {
+      const place = data.join(welcome);
+      const trainer = await trainerOf(request.model);
+      return await queue.run(wanted, async () =>
+        trainer.train(request.parameters, await data.examples(place), request.task, request.random),
+      );
+    } catch (error) {
+      // Data, model and engine are the process's: what one of its devices can never train, none of them can.
+      if (error instanceof MurmurError) {
+        unable ??= error;
+        stop();
+      }
+      throw error;
+    }
   };
 
   function journalOf(journal: DeviceJournal): DeviceJournal {
@@ -172,9 +186,10 @@ export function joinFleet(options: JoinedFleetOptions): JoinedFleet {
         rounds: rounds.size,
         uploads,
         finished: outcomes.some(({ outcome }) => outcome.kind === "finished"),
-        refused: outcomes.flatMap(({ device, outcome }) =>
-          outcome.kind === "refused" ? [{ device, error: outcome.error }] : [],
-        ),
+        refused: outcomes.flatMap(({ device, outcome }) => {
+          const error = outcome.kind === "refused" ? outcome.error : unable;
+          return error === undefined || outcome.kind === "finished" ? [] : [{ device, error }];
+        }),
       };
     } finally {
       cancelStop?.();

@@ -25,7 +25,23 @@ describe("a configuration with a mistake", () => {
   it.each([
     ["round: { deadlin: 30s }", 'config.yaml:1: round.deadlin: there is no such key; did you mean "deadline"?'],
     ["seed: 1\ndevices: 10", 'config.yaml:2: devices: there is no such key here; did you mean "fleet.devices"?'],
-    ["task: { model: 2n }", 'task.model: must be one of softmax, 2nn, cnn; got "2n"; did you mean "2nn"?'],
+    ["task: { model: 2n }", 'or the path of a module, .js or .mjs; got "2n"; did you mean "2nn"?'],
+    ["task: { model: ./own.ts }", "task.model: must be one of softmax, 2nn, cnn, "],
+    [
+      "task: { dataset: mnits }",
+      'or a section with a kind: fashion-mnist, idx, csv, text or module; got "mnits"; did you',
+    ],
+    [
+      "task: { dataset: { kind: cvs } }",
+      'task.dataset.kind: must be one of fashion-mnist, idx, csv, text, module; got "cvs"',
+    ],
+    ["task: { dataset: { kind: idx, foldr: a } }", "task.dataset.folder: is missing"],
+    [
+      "task: { dataset: { kind: idx, folder: a, foldr: a } }",
+      'task.dataset.foldr: there is no such key; did you mean "folder"?',
+    ],
+    ["task: { dataset: { kind: csv, file: a.csv } }", "task.dataset: name either a label or targets"],
+    ["task: { dataset: { kind: csv, file: a, label: b, test: 2 } }", "task.dataset.test: must be at most 1, got 2"],
     [
       "task: { partition: { kind: shard } }",
       'must be one of iid, shards, dirichlet, drawn, quantity, natural; got "shard"; did you mean "shards"?',

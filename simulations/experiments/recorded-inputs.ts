@@ -1,0 +1,38 @@
+import { MurmurError } from "../../shared/protocol/errors.ts";
+import type { JsonObject, RunMeta } from "../../shared/protocol/run-meta.ts";
+import type { Dataset } from "../datasets/index.ts";
+import { type ModuleRecord, moduleRecord } from "../own-module.ts";
+import type { RunConfig } from "./config.ts";
+import { ownModules } from "./config-paths.ts";
+
+/** What a run reads from files, as its stamp remembers it. */
+export interface RecordedInputs {
+  readonly dataset: Pick<Dataset, "name" | "sha256" | "inputShape" | "labels" | "outputs">;
+  readonly modules: readonly ModuleRecord[];
+}
+
+/** @throws {MurmurError} `module-invalid` when a module is not there any more */
+export function recordInputs(config: RunConfig, dataset: Dataset): RecordedInputs {
+  const { name, sha256, inputShape, labels, outputs } = dataset;
+  return {
+    dataset: { name, sha256, inputShape, labels, outputs },
+    modules: ownModules(config).map(({ role, path }) => moduleRecord(role, path)),
+  };
+}
+
+/**
+ * Refuses to go on with, or to verify, a run whose data or modules are not what they were: it would be another experiment.
+ * @throws {MurmurError} `input-changed`
+ */
+export function checkInputs({ stamp }: RunMeta, now: RecordedInputs): void {
+  const then = stamp as JsonObject & Partial<RecordedInputs>;
+  for (const { role, path, sha256 } of now.modules) {
+    const recorded = then.modules?.find((module) => module.role === role);
+    if (recorded?.sha256 !== sha256) {
+      throw new MurmurError("input-changed", `The ${role} module ${path} has changed since the run was started.`);
+    }
+  }
+  if (then.dataset !== undefined && then.dataset.sha256 !== now.dataset.sha256) {
+    throw new MurmurError("input-changed", `The dataset ${now.dataset.name} has changed since the run was started.`);
+  }
+}
