@@ -29,6 +29,8 @@ export interface Edge {
   readonly cwd: string;
   /** The command line as it was typed, for the stamp. */
   readonly argv: readonly string[];
+  /** Threads that the machine runs at once. */
+  readonly cores: number;
   /** Milliseconds since the epoch. */
   clock(): number;
   /** Calls back about every `milliseconds` until the returned function is called; never keeps the process alive. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline/promises";
 import type { Edge, OutputStream, Signal } from "./edge.ts";
 import { runCommandLine } from "./program.ts";
@@ -27,6 +28,7 @@ function processEdge(): Edge {
     env: process.env,
     cwd: process.cwd(),
     argv: process.argv.slice(2),
+    cores: availableParallelism(),
     clock: () => Date.now(),
     every(milliseconds, callback) {
       const timer = setInterval(callback, milliseconds);

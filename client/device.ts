@@ -53,7 +53,7 @@ export interface Device {
   fetchFailed(now: number): DeviceEffects;
   /** The training that was asked for is finished. */
   trained(now: number, result: TrainingResult): DeviceEffects;
-  trainingFailed(now: number): DeviceEffects;
+  trainingFailed(now: number, code?: Extract<AbortCode, "training-failed" | "non-finite-update">): DeviceEffects;
   /** Gives up a round whose deadline has passed. */
   tick(now: number): DeviceEffects;
   /** The connection is gone: forgets the round. */
@@ -362,9 +362,9 @@ export function createDevice(options: DeviceOptions): Device {
       deadline = now + PATIENCE * (round.configuration.deadlines.train + round.configuration.deadlines.configure);
       return { send: [encodeTrained(round)] };
     },
-    trainingFailed(_now) {
+    trainingFailed(_now, code = "training-failed") {
       if (state.kind !== "training") return NOTHING;
-      return decline(state.round, "training-failed", "the engine could not train the model");
+      return decline(state.round, code, "the engine could not train the model");
     },
     tick(now) {
       if (deadline === undefined || now < deadline) return NOTHING;

@@ -155,9 +155,9 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
       const keys = new Map(candidates().map(({ device, idPk }) => [device, idPk]));
       const invited = selectCohort([...keys.keys()], options.invited, options.selection(number));
       watch.onSelected(invited);
-      const opened = openRound(provider, task, number, broadcast, invited, Math.floor(startedAt / 1000), (device) =>
-        keys.get(device),
-      );
+      const opened = openRound(provider, task, number, broadcast, invited, Math.floor(startedAt / 1000), {
+        identityOf: (device) => keys.get(device),
+      });
       const traffic = await playLiveRound({
         round: opened.round,
         invited,

@@ -5,9 +5,11 @@ import { parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
 import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
 import {
+  type Configuration,
   encodeConfiguration,
   encodeModel,
   LARGEST_SENT_MODEL,
+  type RoundBinding,
   type RoundDeadlines,
 } from "../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../shared/protocol/ids.ts";
@@ -15,7 +17,7 @@ import { contextHash, type SecAggAgreement } from "../shared/secagg/agreement.ts
 import { createRound, type Round } from "./round.ts";
 import type { CertificateCache } from "./secagg/certificate-cache.ts";
 import { createPlaintextServer } from "./secagg/plaintext.ts";
-import { createServerSecAgg } from "./secagg/session.ts";
+import { createServerSecAgg, type ServerSecAgg, type ServerSecAggOptions } from "./secagg/session.ts";
 
 /** What stays the same over all rounds of a run. */
 export interface FederatedTask {
@@ -47,17 +49,24 @@ export interface Broadcast {
 
 export interface OpenRound {
   readonly round: Round;
-  readonly agreement: SecAggAgreement;
+  /** What every frame of the round carries. */
+  readonly binding: RoundBinding;
+  /** What its devices are told. */
+  readonly configuration: Configuration;
   /** The model's bytes, for devices that fetch it because it is too large to be sent along. */
   readonly model: Uint8Array;
   /** The mean update and the summed metrics, from the round's unmasked sum. */
   decode(sum: Int32Array, survivors: number): FloatSum;
 }
 
-/**
- * Opens a round of `task` on what is broadcast, for the devices that were selected.
- * @param identityOf the key that a device's connection was authenticated with, where there are connections
- */
+export interface OpenRoundOptions {
+  /** The key that a device's connection was authenticated with, where there are connections. */
+  identityOf?(device: DeviceId): Uint8Array | undefined;
+  /** Another coordinator's side of secure aggregation than the protocol's own: a simulation that only counts it. */
+  createSecAgg?(options: ServerSecAggOptions): ServerSecAgg;
+}
+
+/** Opens a round of `task` on what is broadcast, for the devices that were selected. */
 export function openRound(
   provider: CryptoProvider,
   task: FederatedTask,
@@ -65,7 +74,7 @@ export function openRound(
   { values, applied }: Broadcast,
   invited: readonly DeviceId[],
   nowSeconds: number,
-  identityOf?: (device: DeviceId) => Uint8Array | undefined,
+  { identityOf, createSecAgg }: OpenRoundOptions = {},
 ): OpenRound {
   const { terms } = task;
   const roundId = encodeRoundId(number);
@@ -73,7 +82,7 @@ export function openRound(
   const agreement: SecAggAgreement = { ...terms, roundId, modelHash: provider.sha256(model) };
   const context = contextHash(provider, agreement);
   const binding = { roundId, context };
-  const configuration = {
+  const configuration: Configuration = {
     agreement,
     model: task.model,
     parameters: values.length,
@@ -95,7 +104,8 @@ export function openRound(
       ...(model.length > LARGEST_SENT_MODEL ? [] : [encodeModel(binding, model)]),
     ],
     createSecAgg(trained) {
-      const create = terms.mode === "plaintext" ? createPlaintextServer : createServerSecAgg;
+      const masked = createSecAgg ?? createServerSecAgg;
+      const create = terms.mode === "plaintext" ? createPlaintextServer : masked;
       return create({
         provider,
         agreement,
@@ -111,7 +121,8 @@ export function openRound(
   const transforms = transformsOf(agreement);
   return {
     round,
-    agreement,
+    binding,
+    configuration,
     model,
     decode: (sum, survivors) => decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number }),
   };

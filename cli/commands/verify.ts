@@ -7,11 +7,13 @@ export const verify: CommandDefinition = (parent, act) => {
     .command("verify")
     .argument("<run>", "its id, the beginning of its id, or its folder")
     .description("play a run again and compare its model and its files with the record")
+    .option("--workers <n>", "threads that train; as many as there are cores when absent")
     .action(
-      act(async (invocation, [name]) => {
+      act(async (invocation, [name], { workers }) => {
         const { edge, flags } = invocation;
         const { findRun, readRun, shownPath } = await import("../run-folders.ts");
         const { checkSums } = await import("../run-sums.ts");
+        const { trainingThreads } = await import("../training-threads.ts");
         const { takeStamp } = await import("../stamp.ts");
         const { cryptoProvider } = await import("../../shared/crypto/node-provider.ts");
         const { verifyRun } = await import("../../simulations/experiments/verify.ts");
@@ -24,6 +26,7 @@ export const verify: CommandDefinition = (parent, act) => {
         const verification = await verifyRun({
           folder,
           provider: cryptoProvider,
+          createPool: await trainingThreads(invocation, workers),
           clock: () => edge.clock(),
           breathe: () => edge.breathe(),
           machine: { cpu, node },

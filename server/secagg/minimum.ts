@@ -14,7 +14,7 @@ export function leastDevices(agreement: SecAggAgreement, parameters: AgreedParam
  * anyone is asked for one.
  */
 export function withoutEnoughHolders(
-  { graph, devices }: Roster,
+  { graph, devices }: Pick<Roster, "graph" | "devices">,
   owners: Iterable<number>,
   holders: ReadonlySet<number>,
 ): SecAggAbandoned | undefined {
@@ -31,7 +31,11 @@ export function withoutEnoughHolders(
  * Whose secrets the sum needs: the seeds of the survivors, and the mask keys of those dropped devices whose masks are in
  * a survivor's upload. Between two dropped devices there is nothing to remove.
  */
-export function secretOwners({ graph, commitments, survivors }: ClosedRoster): number[] {
+export function secretOwners({
+  graph,
+  commitments,
+  survivors,
+}: Pick<ClosedRoster, "graph" | "survivors"> & { readonly commitments: { keys(): Iterable<number> } }): number[] {
   return [...commitments.keys()].filter(
     (index) => survivors.has(index) || countOf(graph.neighbours(index), survivors) > 0,
   );

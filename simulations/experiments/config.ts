@@ -171,6 +171,10 @@ const secagg = z.strictObject({
     .max(32)
     .exactOptional()
     .meta({ description: "ring width b; absent: the smallest that cannot wrap" }),
+  fidelity: z.enum(["real", "accounted", "off"]).default("real").meta({
+    description:
+      "of a simulation: masks are made; or only their bytes are charged; or nothing is. Only sums either way",
+  }),
   provider: z.enum(["node", "portable"]).default("node").meta({ description: "who computes the primitives" }),
 });
 

@@ -1,5 +1,3 @@
-import { ENGINES } from "../../client/training/engines.ts";
-import type { Trainer } from "../../client/training/trainer.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
@@ -7,8 +5,10 @@ import type { ModelDefinition } from "../../shared/learning/models/index.ts";
 import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { allExamples, type Dataset, loadDataset } from "../datasets/index.ts";
+import { type Dataset, loadDataset } from "../datasets/index.ts";
 import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
+import type { FleetSetting } from "../fleet/training/fleet-trainer.ts";
+import { type CreatePool, createLocalPool, type TrainingPool } from "../fleet/training/training-pool.ts";
 import type { RunConfig } from "./config.ts";
 import { configuredAlgorithm } from "./configured-algorithm.ts";
 import { loadModel } from "./load-model.ts";
@@ -25,7 +25,7 @@ export interface Experiment {
   readonly inputs: RecordedInputs;
   /** Which of the training examples are on which device. */
   readonly holdings: Holdings;
-  readonly trainer: Trainer;
+  readonly pool: TrainingPool;
   readonly algorithm: Algorithm;
   /** Before the first round, drawn from the seed. */
   readonly initial: ParameterVector;
@@ -41,6 +41,8 @@ export interface ExperimentOptions {
   readonly taskId: Uint8Array;
   /** The pinned enrolment authority's key, at `active-server`. */
   readonly authority?: Uint8Array;
+  /** Where the devices of this process are trained; without it, in this thread. */
+  readonly createPool?: CreatePool;
 }
 
 /** @throws {MurmurError} when data, model, ring or engine cannot serve the configuration. */
@@ -54,22 +56,29 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const algorithm = configuredAlgorithm(config);
   const values = algorithm.broadcast(algorithm.init(initial)).length;
   const task = createTask(config, provider, taskId, values, holdings.largest, authority);
-  const trainer = await ENGINES[config.train.engine](model);
-  const test = allExamples(dataset.test);
+  const setting: FleetSetting = {
+    engine: config.train.engine,
+    model: config.task.model,
+    dataset,
+    devices: config.fleet.devices,
+    partition: config.task.partition,
+    seed,
+  };
+  const pool = await (options.createPool ?? createLocalPool)(setting);
   return {
     config,
     task,
     model,
-    dataset,
     inputs: recordInputs(config, dataset),
     holdings,
-    trainer,
+    dataset,
+    pool,
     algorithm,
     initial,
     async evaluate(parameters) {
-      const { examples, correct, lossSum } = await trainer.evaluate(parameters, test);
+      const { examples, correct, lossSum } = await pool.evaluate(parameters);
       return { accuracy: correct / examples, loss: lossSum / examples };
     },
-    dispose: () => trainer.dispose(),
+    dispose: () => pool.dispose(),
   };
 }

@@ -1,12 +1,24 @@
 import { join } from "node:path";
 import { FLEET_JOURNAL_FILE, openFleetJournal } from "../fleet/fleet-journal.ts";
 import { openFleetMemories } from "../fleet/fleet-memories.ts";
+import type { CreatePool } from "../fleet/training/training-pool.ts";
+import type { Federation } from "./federation.ts";
 import { createInProcessFederation } from "./in-process-federation.ts";
 import { authorityOf } from "./run-authority.ts";
-import type { Federate } from "./run-context.ts";
+import type { Federate, FederateContext } from "./run-context.ts";
 
-/** One process plays every device, and keeps what they remember in the run's folder. */
-export const federateInProcess: Federate = async ({ config, provider, folder, taskId, clock }) => {
+/**
+ * One process plays every device, and keeps what they remember in the run's folder.
+ * @param createPool where the devices are trained
+ */
+export function federateInProcess(createPool: CreatePool): Federate {
+  return (context) => federate(context, createPool);
+}
+
+async function federate(
+  { config, provider, folder, taskId, clock }: FederateContext,
+  createPool: CreatePool,
+): Promise<Federation> {
   const journal = openFleetJournal(join(folder, FLEET_JOURNAL_FILE));
   const memories = openFleetMemories(folder);
   const close = (): void => {
@@ -15,7 +27,15 @@ export const federateInProcess: Federate = async ({ config, provider, folder, ta
   };
   try {
     const authority = authorityOf(config, provider, clock());
-    const federation = await createInProcessFederation({ config, provider, taskId, journal, memories, ...authority });
+    const federation = await createInProcessFederation({
+      config,
+      provider,
+      taskId,
+      journal,
+      memories,
+      createPool,
+      ...authority,
+    });
     return {
       ...federation,
       async dispose() {
@@ -27,4 +47,4 @@ export const federateInProcess: Federate = async ({ config, provider, folder, ta
     close();
     throw error;
   }
-};
+}

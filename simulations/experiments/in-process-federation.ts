@@ -6,11 +6,13 @@ import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { parameterBytes } from "../../shared/learning/parameters.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { gatherExamples } from "../datasets/index.ts";
+import { countedRound, sumsWhereTrained } from "../fleet/counting/counted-round.ts";
 import { dropoutPlan, type Vanishing } from "../fleet/dropout-plan.ts";
 import type { FleetJournal, FleetUpload } from "../fleet/fleet-journal.ts";
 import { runInProcess } from "../fleet/in-process-round.ts";
+import { roundTraining } from "../fleet/round-training.ts";
 import { type Certify, createSimulatedFleet } from "../fleet/simulated-fleet.ts";
+import type { CreatePool } from "../fleet/training/training-pool.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 import { prepareExperiment } from "./experiment.ts";
 import { type Federation, type PlayedRound, type RoundObserver, summedOutcome } from "./federation.ts";
@@ -48,6 +50,8 @@ export interface InProcessOptions {
   readonly memories: Pick<MemoryStore, "of">;
   /** At `active-server`. */
   readonly authority?: { readonly publicKey: Uint8Array; readonly certify: Certify };
+  /** Where devices are trained; without it, in this thread. */
+  readonly createPool?: CreatePool;
 }
 
 /** @throws {MurmurError} when data, model, ring or engine cannot serve the configuration. */
@@ -59,8 +63,10 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     provider,
     taskId,
     ...(authority === undefined ? {} : { authority: authority.publicKey }),
+    ...(options.createPool === undefined ? {} : { createPool: options.createPool }),
   });
-  const { task, dataset, holdings, trainer } = experiment;
+  const { task, pool } = experiment;
+  const { fidelity } = config.secagg;
   const inputs = new Map<DeviceId, Int32Array>();
   const fleet = createSimulatedFleet({
     size: config.fleet.devices,
@@ -102,39 +108,57 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     observer.onSelected(invited);
     const need = firstQuorum(task.terms.floors.minCohort, task.goal);
     if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
-    const nowSeconds = Math.floor(observer.startsAt / 1000);
-    const opened = openRound(provider, task, number, broadcast, invited, nowSeconds);
-    const { round } = opened;
     const lost = course?.lost ?? new Map(invited.map((device) => [device, drawn(number, device)]));
-    inputs.clear();
-    const traffic = await runInProcess({
-      round,
-      model: opened.model,
-      device: (id) => fleet.device(id),
-      train: (id, request) =>
-        trainer.train(
-          request.parameters,
-          gatherExamples(dataset.train, holdings.examples(fleet.index(id))),
-          request.task,
-          request.random,
-        ),
-      vanishing: (id) => lost.get(id),
-      onTrainingError: observer.onTrainingError,
-      onFacts: observer.onFacts,
-      breathe: observer.breathe,
-      stopped: () => observer.stop.request === "now",
-      startsAt: observer.startsAt,
+    const nowSeconds = Math.floor(observer.startsAt / 1000);
+    const opened = openRound(provider, task, number, broadcast, invited, nowSeconds, {
+      ...(fidelity === "real" ? {} : { createSecAgg: (session) => counted.createSecAgg(session) }),
     });
-    if (round.result === undefined) {
-      inputs.clear();
-      if (round.abandoned === undefined) throw new Error("a round that is over has a sum, or a reason");
-      return { invited: invited.length, traffic, outcome: { kind: "abandoned", ...round.abandoned } };
-    }
-    const { sum, survivors } = round.result;
-    const exact = plainSumEquals(sum, survivors, inputs, opened.agreement.bits);
+    const { round, binding, configuration } = opened;
+    const { agreement } = configuration;
+    const isSummedInPlace = fidelity !== "real" && sumsWhereTrained(configuration);
+    const training = roundTraining(pool, fleet.index, isSummedInPlace ? agreement : undefined);
+    const counted = countedRound({
+      fidelity: fidelity === "off" ? "off" : "accounted",
+      configuration,
+      binding,
+      broadcast: broadcast.values,
+      seed,
+      round: number,
+      memoryOf: (device) => options.memories.of(device),
+      sum: training.sum,
+    });
+    const cast =
+      fidelity === "real"
+        ? { device: fleet.device, bytesOf: (frame: Uint8Array) => frame.length, model: () => opened.model.slice() }
+        : { device: counted.device, bytesOf: counted.bytesOf, model: () => opened.model };
     inputs.clear();
-    const outcome = summedOutcome(opened.decode(sum, survivors.length), survivors, exact);
-    return { invited: invited.length, traffic, outcome };
+    try {
+      const traffic = await runInProcess({
+        ...cast,
+        round,
+        goal: task.closeAt === "goal" ? task.goal : undefined,
+        prepare: (orders) => training.prepare(number, orders),
+        train: (order) => training.train(number, order),
+        vanishing: (id) => lost.get(id),
+        onTrainingError: observer.onTrainingError,
+        onFacts: observer.onFacts,
+        breathe: observer.breathe,
+        stopped: () => observer.stop.request === "now",
+        startsAt: observer.startsAt,
+      });
+      if (round.result === undefined) {
+        if (round.abandoned === undefined) throw new Error("a round that is over has a sum, or a reason");
+        return { invited: invited.length, traffic, outcome: { kind: "abandoned", ...round.abandoned } };
+      }
+      const { sum, survivors } = round.result;
+      // Where nothing was masked there is nothing to compare.
+      const exact = fidelity === "real" ? plainSumEquals(sum, survivors, inputs, agreement.bits) : undefined;
+      const outcome = summedOutcome(opened.decode(sum, survivors.length), survivors, exact);
+      return { invited: invited.length, traffic, outcome };
+    } finally {
+      training.end();
+      inputs.clear();
+    }
   }
 
   return {

@@ -8,6 +8,7 @@ import { type RunMeta, transportOf } from "../../shared/protocol/run-meta.ts";
 import { createStopSwitch } from "../../shared/time/stop-signal.ts";
 import { FLEET_JOURNAL_FILE, type FleetUpload, readFleetJournal } from "../fleet/fleet-journal.ts";
 import { passingFleetMemories } from "../fleet/fleet-memories.ts";
+import type { CreatePool } from "../fleet/training/training-pool.ts";
 import { type RunConfig, runConfigSchema } from "./config.ts";
 import { modelHash } from "./fingerprints.ts";
 import { createInProcessFederation, type InProcessFederation, type RoundCourse } from "./in-process-federation.ts";
@@ -36,6 +37,8 @@ export interface Verification {
 export interface VerifyOptions {
   readonly folder: string;
   readonly provider: CryptoProvider;
+  /** Where devices are trained; without it, in this thread. */
+  readonly createPool?: CreatePool;
   clock(): number;
   breathe(): Promise<void>;
   /** Told after each round that was played again. */
@@ -64,6 +67,7 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
     // The run that is verified keeps its journal; this one ends with the process.
     journal: { uploads: [], record: () => {} },
     memories,
+    ...(options.createPool === undefined ? {} : { createPool: options.createPool }),
     ...authorityOf(config, provider, clock()),
   });
   try {

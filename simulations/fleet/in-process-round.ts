@@ -1,34 +1,54 @@
 import type { Device, DeviceEffects, TrainingRequest } from "../../client/device.ts";
 import type { TrainingResult } from "../../client/training/trainer.ts";
 import type { Round, RoundEffects, RoundFact } from "../../server/round.ts";
+import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
-import { stageAnswered, type Vanishing } from "./dropout-plan.ts";
+import { type DropoutStage, stageAnswered, type Vanishing } from "./dropout-plan.ts";
+import { createTimeline } from "./timeline.ts";
 
-/** The transport of a round in one process: a queue of encoded frames and a virtual clock. */
+/** The transport of a round in one process: encoded frames and a virtual clock. */
 export interface InProcessRoundOptions {
   readonly round: Round;
-  /** The model's bytes, for devices that fetch them. */
-  readonly model: Uint8Array;
+  /** The model's bytes, for a device that fetches them: they are its own. */
+  model(): Uint8Array;
+  /** Updates that the round wants, if it goes on as soon as it has them. */
+  readonly goal: number | undefined;
+  /** Milliseconds after its start at which training counts at the latest. */
+  readonly latest?: number;
   /** The device behind a name, made when it is first spoken to. */
   device(id: DeviceId): Device;
-  train(id: DeviceId, request: TrainingRequest): Promise<TrainingResult>;
+  /** Told once who will train, in the order in which they will have: those whose update will be in the sum. */
+  prepare(jobs: readonly TrainingOrder[]): void;
+  /** The result of a device that was prepared, or of one that takes another's place. */
+  train(order: TrainingOrder): Promise<TrainingResult>;
   /** Told before the device gives up its round; an error of the program itself should be thrown on. */
   onTrainingError(id: DeviceId, error: unknown): void;
   vanishing(id: DeviceId): Vanishing | undefined;
+  /** How long devices take; without it they take no time. */
+  readonly pace?: RoundPace;
+  /** Application bytes of a frame, where that is not what it has here. */
+  bytesOf(frame: Uint8Array): number;
   /** Called with what happened, in order, as it happens. */
   onFacts(facts: readonly RoundFact[]): void;
   /** Lets the process's other events in (signals, drawing); called between trainings. */
   breathe(): Promise<void>;
   /** Abandons the round when it says true. */
   stopped(): boolean;
-  /** The virtual clock's start, milliseconds since the epoch: a multiple of the round, never the host's time. */
+  /** The virtual clock's start, milliseconds: never the host's time in the middle of a round. */
   readonly startsAt: number;
 }
 
-/** Training waits until every message is delivered, as it takes far longer than any of them. */
-interface TrainingJob {
+export interface TrainingOrder {
   readonly id: DeviceId;
   readonly request: TrainingRequest;
+}
+
+/** How long devices take, in virtual milliseconds: functions of the device, never of the host. */
+export interface RoundPace {
+  /** From the round's start until the device has trained. */
+  trained(id: DeviceId): number;
+  /** From a request until the answer, of so many bytes, has arrived. */
+  answer(id: DeviceId, stage: DropoutStage, bytes: number): number;
 }
 
 export interface InProcessTraffic {
@@ -37,41 +57,60 @@ export interface InProcessTraffic {
   readonly bytesDown: number;
 }
 
+export interface PlayedInProcess extends InProcessTraffic {
+  /** Virtual milliseconds from the round's start to its end. */
+  readonly elapsed: number;
+}
+
+/** What is on its way to the coordinator. */
+type Arrival =
+  | { readonly kind: "frame"; readonly from: DeviceId; readonly frame: Uint8Array }
+  | { readonly kind: "closed"; readonly from: DeviceId };
+
+/** Stages in which a device's update is made but has not yet left. */
+const BEFORE_UPLOAD: ReadonlySet<DropoutStage> = new Set(["train", "keys", "shares", "mask"]);
+
 /**
  * Runs one round to its end. Every frame is encoded and decoded as it would be on a socket; only the wire is missing.
- * Virtual time moves when, and only when, nothing is left to deliver: then the next deadline passes. So a silent device
- * costs no real time, and no result depends on how fast the host is.
+ * Virtual time moves when, and only when, nothing is left to deliver: to the next arrival, or to the next deadline. So a
+ * silent device costs no real time, and no result depends on how fast the host is.
+ *
+ * A device whose update will not be in the sum does not train: it vanishes before it uploads, comes too late, or finds
+ * the goal reached. Nobody could tell the difference but by the electricity.
  */
-export async function runInProcess(options: InProcessRoundOptions): Promise<InProcessTraffic> {
-  const { round } = options;
+export async function runInProcess(options: InProcessRoundOptions): Promise<PlayedInProcess> {
+  const { round, startsAt, pace } = options;
   const gone = new Set<DeviceId>();
   const spokenTo = new Set<DeviceId>();
   const toDevices: { to: DeviceId; frame: Uint8Array }[] = [];
-  const toCoordinator: ({ from: DeviceId; frame: Uint8Array } | { from: DeviceId; closed: true })[] = [];
-  const toTrain: TrainingJob[] = [];
-  let now = options.startsAt;
+  const arrivals = createTimeline<Arrival>();
+  const trainings = createTimeline<TrainingOrder>();
+  let now = startsAt;
   let bytesUp = 0;
   let bytesDown = 0;
+  let prepared = false;
 
   function takeRound(effects: RoundEffects): void {
     for (const outgoing of effects.send) {
-      bytesDown += outgoing.frame.length;
+      bytesDown += options.bytesOf(outgoing.frame);
       toDevices.push(outgoing);
     }
     if (effects.facts.length > 0) options.onFacts(effects.facts);
   }
 
+  /** What a device sends at once is one answer: an upload is several frames. */
   function takeDevice(id: DeviceId, effects: DeviceEffects): void {
-    for (const frame of effects.send) {
-      if (gone.has(id)) return;
-      const vanishing = options.vanishing(id);
-      if (vanishing !== undefined && vanishing.stage === stageAnswered(frame)) {
-        vanish(id, vanishing);
-        return;
-      }
-      bytesUp += frame.length;
-      toCoordinator.push({ from: id, frame });
+    if (effects.send.length === 0 || gone.has(id)) return;
+    const stage = stageAnswered(effects.send[0]);
+    const bytes = effects.send.reduce((sum, frame) => sum + options.bytesOf(frame), 0);
+    const arrives = now + (stage === undefined || pace === undefined ? 0 : pace.answer(id, stage, bytes));
+    const vanishing = options.vanishing(id);
+    if (vanishing !== undefined && vanishing.stage === stage) {
+      vanish(id, vanishing, arrives);
+      return;
     }
+    bytesUp += bytes;
+    for (const frame of effects.send) arrivals.add(arrives, { kind: "frame", from: id, frame });
   }
 
   function deliverToDevice(id: DeviceId, frame: Uint8Array): void {
@@ -80,48 +119,88 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
     spokenTo.add(id);
     let effects = device.receive(now, frame);
     if (effects.fetch !== undefined) {
-      bytesDown += options.model.length;
-      // Each device has a copy of its own, as it would from a download.
-      effects = device.fetched(now, options.model.slice());
+      const model = options.model();
+      bytesDown += model.length;
+      effects = device.fetched(now, model);
     }
     takeDevice(id, effects);
     if (effects.train === undefined || gone.has(id)) return;
-    // A device that vanishes while it trains has nothing to train for.
+    const ready = pace === undefined ? now : startsAt + pace.trained(id);
     const vanishing = options.vanishing(id);
-    if (vanishing?.stage === "train") {
-      vanish(id, vanishing);
-      return;
-    }
-    toTrain.push({ id, request: effects.train });
+    if (vanishing?.stage === "train") vanish(id, vanishing, ready);
+    else trainings.add(ready, { id, request: effects.train });
   }
 
-  async function trainNext({ id, request }: TrainingJob): Promise<void> {
+  /** Who will have trained when the round goes on, and be there to upload. */
+  function prepare(): void {
+    prepared = true;
+    const latest = startsAt + (options.latest ?? Number.POSITIVE_INFINITY);
+    const orders = trainings.pending().flatMap(({ at, item }) => (at <= latest ? [item] : []));
+    const inTime = orders.slice(0, options.goal ?? orders.length);
+    options.prepare(inTime.filter(({ id }) => uploads(id)));
+  }
+
+  function uploads(id: DeviceId): boolean {
+    const vanishing = options.vanishing(id);
+    return vanishing === undefined || !BEFORE_UPLOAD.has(vanishing.stage);
+  }
+
+  async function finishTraining(order: TrainingOrder): Promise<void> {
+    const { id, request } = order;
     await options.breathe();
     // A device that the round went on without has given its round up already.
     if (gone.has(id) || options.stopped() || options.device(id).phase !== "training") return;
-    takeDevice(id, await train(id, options.device(id), request));
+    const device = options.device(id);
+    if (!uploads(id)) takeDevice(id, device.trained(now, untrained(request)));
+    else takeDevice(id, await trained(order, device));
   }
 
-  async function train(id: DeviceId, device: Device, request: TrainingRequest): Promise<DeviceEffects> {
+  async function trained(order: TrainingOrder, device: Device): Promise<DeviceEffects> {
     try {
-      return device.trained(now, await options.train(id, request));
+      return device.trained(now, await options.train(order));
     } catch (error) {
-      options.onTrainingError(id, error);
+      if (error instanceof MurmurError && error.name === "non-finite-update") {
+        return device.trainingFailed(now, "non-finite-update");
+      }
+      options.onTrainingError(order.id, error);
       return device.trainingFailed(now);
     }
   }
 
-  function vanish(id: DeviceId, { silent }: Vanishing): void {
+  function vanish(id: DeviceId, { silent }: Vanishing, at: number): void {
     gone.add(id);
     options.device(id).disconnected();
-    if (!silent) toCoordinator.push({ from: id, closed: true });
+    if (!silent) arrivals.add(at, { kind: "closed", from: id });
   }
 
-  /** Everything that has left is read at once: what waits in one process waits in memory either way. */
+  function arrive(arrival: Arrival): void {
+    if (arrival.kind === "closed") takeRound(round.disconnected(now, arrival.from));
+    else takeRound(round.receive(now, arrival.from, arrival.frame));
+  }
+
   function passTime(deadline: number): void {
     now = Math.max(now, deadline);
     takeRound(round.tick(now));
     for (const id of spokenTo) if (!gone.has(id)) takeDevice(id, options.device(id).tick(now));
+  }
+
+  /** Goes on to what happens next, if that is before the deadline; an arrival before a training of the same time. */
+  async function goOn(): Promise<boolean> {
+    const arrival = arrivals.next();
+    // Without a pace, configuring takes no time beside training: who has not accepted by now will not.
+    const training = pace === undefined && round.stage === "configure" ? undefined : trainings.next();
+    const at = Math.min(arrival?.at ?? Number.POSITIVE_INFINITY, training?.at ?? Number.POSITIVE_INFINITY);
+    if (at > (round.deadline ?? Number.POSITIVE_INFINITY)) return false;
+    now = Math.max(now, at);
+    if (arrival !== undefined && arrival.at === at) {
+      arrivals.take();
+      arrive(arrival.item);
+      return true;
+    }
+    if (training === undefined) return false;
+    trainings.take();
+    await finishTraining(training.item);
+    return true;
   }
 
   takeRound(round.start(now));
@@ -130,26 +209,27 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<InPr
       takeRound(round.stop(now, "stopped"));
       break;
     }
-    const up = toCoordinator.shift();
-    if (up !== undefined) {
-      takeRound("closed" in up ? round.disconnected(now, up.from) : round.receive(now, up.from, up.frame));
+    const arrival = arrivals.next();
+    // What has arrived is read before anything more is sent: uploads do not pile up.
+    if (arrival !== undefined && arrival.at <= now) {
+      arrivals.take();
+      arrive(arrival.item);
       continue;
     }
     const down = toDevices.shift();
-    if (down !== undefined) {
-      deliverToDevice(down.to, down.frame);
-      continue;
+    if (down !== undefined) deliverToDevice(down.to, down.frame);
+    else if (!prepared) prepare();
+    else if (!(await goOn())) {
+      if (round.deadline === undefined) throw new Error(`the round waits in ${round.stage} without a deadline`);
+      passTime(round.deadline);
     }
-    // Configuring takes no time beside training: who has not accepted by now will not.
-    const job = round.stage === "configure" ? undefined : toTrain.shift();
-    if (job !== undefined) {
-      await trainNext(job);
-      continue;
-    }
-    if (round.deadline === undefined) throw new Error(`the round waits in ${round.stage} without a deadline`);
-    passTime(round.deadline);
   }
   // The last words (DONE, or why it was abandoned) reach who is still there.
   for (const { to, frame } of toDevices) if (!gone.has(to)) options.device(to).receive(now, frame);
-  return { bytesUp, bytesDown };
+  return { bytesUp, bytesDown, elapsed: now - startsAt };
+}
+
+/** Stands for the training of a device that vanishes before anything of it leaves. */
+function untrained({ parameters }: TrainingRequest): TrainingResult {
+  return { parameters: parameters.slice(), examples: 0, lossSum: 0, correct: 0, steps: 0 };
 }

@@ -69,7 +69,7 @@ export function vanishingDevice(device: Device, vanishing: (round: number) => Va
     fetched: (now, model) => watch(device.fetched(now, model)),
     fetchFailed: (now) => watch(device.fetchFailed(now)),
     trained: (now, result) => watch(device.trained(now, result)),
-    trainingFailed: (now) => watch(device.trainingFailed(now)),
+    trainingFailed: (now, code) => watch(device.trainingFailed(now, code)),
     tick(now) {
       if (absence === undefined) return watch(device.tick(now));
       return absence.deadline !== undefined && now >= absence.deadline ? isBack("vanished") : NOTHING;

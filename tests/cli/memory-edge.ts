@@ -61,6 +61,8 @@ export async function murmur(args: readonly string[], surroundings: CommandSurro
     env: surroundings.env ?? {},
     cwd: surroundings.cwd ?? tmpdir(),
     argv: args,
+    // The sources that tests run from are not what worker threads can be started with.
+    cores: 1,
     clock: () => Date.now(),
     every(milliseconds, callback) {
       const timer = setInterval(callback, milliseconds);

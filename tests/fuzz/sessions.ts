@@ -83,7 +83,7 @@ function materialOf({ frames, repair }: Recording, other: Recording): Material {
 
 /** Valid frames of every type. */
 function corpusOf({ setting, frames }: Recording): Corpus {
-  const { agreement } = setting.open();
+  const { agreement } = setting.open().configuration;
   const binding = { roundId: agreement.roundId, context: contextHash(setting.provider, agreement) };
   const header = { type: FRAME_TYPES.abort, flags: 0, sender: NO_INDEX, sequence: 0 };
   const rare = [

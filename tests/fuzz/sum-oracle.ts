@@ -20,7 +20,8 @@ export interface Inputs {
  * difference through. Without the masks' cancelling only the range is left to check.
  */
 export function checkEnding(setting: Setting, { opened, isOver, uploads }: WatchedRound, inputs: Inputs): void {
-  const { round, agreement } = opened;
+  const { round, configuration } = opened;
+  const { agreement } = configuration;
   must(isOver, "the round is not over");
   if (round.result === undefined) return;
   const { sum, survivors } = round.result;

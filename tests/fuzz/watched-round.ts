@@ -40,7 +40,7 @@ export function watchRound(setting: Setting): WatchedRound {
   const out = new Set<DeviceId>();
   const uploads = new Map<DeviceId, Uint8Array[]>();
   const held = new Map<DeviceId, number>();
-  const most = mostHeld(opened.agreement, setting.devices.length);
+  const most = mostHeld(opened.configuration.agreement, setting.devices.length);
   let sent: Outgoing[] = [];
   let now = setting.startsAt;
   let reached = 0;

@@ -10,6 +10,7 @@ import { federateInProcess } from "../../../simulations/experiments/federate-in-
 import { type RunOptions, runExperiment } from "../../../simulations/experiments/run.ts";
 import type { RunResult } from "../../../simulations/experiments/run-result.ts";
 import { type Verification, verifyRun } from "../../../simulations/experiments/verify.ts";
+import { createLocalPool } from "../../../simulations/fleet/training/training-pool.ts";
 
 /** Thirty devices, eight invited a round, softmax regression on the synthetic set. */
 const SMALL = {
@@ -73,7 +74,7 @@ export async function playRun(config: RunConfig, options: PlayOptions = {}): Pro
     breathe: options.breathe ?? (async () => {}),
     stopwatch: () => ++now,
     transport: "in-process",
-    federate: federateInProcess,
+    federate: federateInProcess(createLocalPool),
   });
   return { result, events, folder };
 }

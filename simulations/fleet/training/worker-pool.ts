@@ -1,0 +1,137 @@
+import "../../../client/training/onnx/without-telemetry.ts";
+import type { TrainingResult } from "../../../client/training/trainer.ts";
+import type { ParameterVector } from "../../../shared/learning/parameters.ts";
+import { shareDataset } from "../../datasets/dataset.ts";
+import { holdExamples } from "../../datasets/partitions/holdings.ts";
+import { addEvaluations, addInto, evaluationSlices, type FleetSetting, type TrainingJob } from "./fleet-trainer.ts";
+import { leastLoaded, placeLongestFirst } from "./placement.ts";
+import { type RoundTraining, requireSame, type TrainingPool } from "./training-pool.ts";
+import type { ToWorker } from "./worker-messages.ts";
+import { startThread, type WorkerThread } from "./worker-thread.ts";
+
+/** The worker's program, beside this file; it has to be JavaScript, which the sources that tests run from are not. */
+const PROGRAM = new URL("./training-worker.js", import.meta.url);
+
+/**
+ * Worker threads, each with an engine and a model of its own; the dataset, the parameters and each worker's partial sum
+ * lie in shared memory. The result does not depend on their number: the sums are of integers, and figures are added in a
+ * fixed order.
+ *
+ * @throws {MurmurError} when an engine cannot train the model
+ */
+export async function createWorkerPool(setting: FleetSetting, workers: number): Promise<TrainingPool> {
+  const shared = { ...setting, dataset: shareDataset(setting.dataset) };
+  const { dataset } = shared;
+  const holdings = holdExamples(dataset.train, setting.devices, setting.seed, setting.partition);
+  const threads = await startThreads(shared, workers);
+  const slices = evaluationSlices(dataset.test.count);
+  const memory = parameterMemory();
+  let batches = 0;
+
+  return {
+    workers,
+    begin(work, jobs, terms) {
+      const parameters = memory.lend(work.parameters);
+      const cancelled = new Int32Array(new SharedArrayBuffer(4));
+      const sums = threads.map(() => new Int32Array(new SharedArrayBuffer(4 * (terms?.dimension ?? 0))));
+      const loads = threads.map(() => 0);
+      const pending = new Map<number, Promise<TrainingResult | undefined>>();
+      const summed = new Set<number>();
+
+      function give(worker: number, part: readonly TrainingJob[]): void {
+        if (part.length === 0) return;
+        for (const { index } of part) loads[worker] += holdings.size(index);
+        const message: Extract<ToWorker, { kind: "train" }> = {
+          kind: "train",
+          batch: batches++,
+          work: { ...work, parameters: parameters.vector },
+          jobs: part,
+          ...(terms === undefined ? {} : { into: { terms, sum: sums[worker] } }),
+          cancelled,
+        };
+        parameters.hold();
+        for (const [index, result] of threads[worker].train(message, parameters.release)) {
+          pending.set(index, result);
+          result.then(
+            () => summed.add(index),
+            () => undefined,
+          );
+        }
+      }
+
+      const sizes = jobs.map(({ index }) => holdings.size(index));
+      for (const [worker, part] of placeLongestFirst(sizes, threads.length).entries()) {
+        give(
+          worker,
+          part.map((job) => jobs[job]),
+        );
+      }
+      return {
+        trained(job) {
+          if (!pending.has(job.index)) give(leastLoaded(loads), [job]);
+          return pending.get(job.index) ?? Promise.reject(new Error("a device that was given to a worker is pending"));
+        },
+        sum(devices) {
+          requireSame(summed, devices);
+          const total = new Int32Array(terms?.dimension ?? 0);
+          for (const part of sums) addInto(total, part);
+          return total;
+        },
+        end() {
+          Atomics.store(cancelled, 0, 1);
+          parameters.release();
+        },
+      } satisfies RoundTraining;
+    },
+    async evaluate(parameters) {
+      const lent = memory.lend(parameters);
+      try {
+        const share = Math.ceil(slices.length / threads.length);
+        const parts = threads.map((_, i) => slices.slice(i * share, (i + 1) * share));
+        const evaluated = await Promise.all(threads.map((thread, i) => thread.evaluate(lent.vector, parts[i])));
+        return addEvaluations(evaluated.flat());
+      } finally {
+        lent.release();
+      }
+    },
+    async dispose() {
+      await Promise.all(threads.map((thread) => thread.stop()));
+    },
+  };
+}
+
+async function startThreads(setting: FleetSetting, workers: number): Promise<readonly WorkerThread[]> {
+  const started = await Promise.allSettled(Array.from({ length: workers }, () => startThread(PROGRAM, setting)));
+  const threads = started.flatMap((thread) => (thread.status === "fulfilled" ? [thread.value] : []));
+  const failed = started.find((thread) => thread.status === "rejected");
+  if (failed === undefined) return threads;
+  await Promise.all(threads.map((thread) => thread.stop()));
+  throw failed.reason;
+}
+
+/** Copies of parameter vectors in shared memory, used again once nobody trains from them. */
+function parameterMemory() {
+  const free: ParameterVector[] = [];
+  return {
+    /** The vector where every thread sees it, until it is released as often as it was held, and once more. */
+    lend(parameters: ParameterVector) {
+      const at = free.findIndex(({ length }) => length === parameters.length);
+      const [vector] = at < 0 ? [sharedVector(parameters.length)] : free.splice(at, 1);
+      vector.set(parameters);
+      let holders = 1;
+      return {
+        vector,
+        hold() {
+          holders++;
+        },
+        release() {
+          if (--holders === 0) free.push(vector);
+        },
+      };
+    },
+  };
+}
+
+function sharedVector(length: number): ParameterVector {
+  return new Float32Array(new SharedArrayBuffer(Float32Array.BYTES_PER_ELEMENT * length));
+}
