@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { type FleetCases, runFleetBenchmark } from "./fleet-cases.ts";
+import { FLEET_MODEL_CASES } from "./fleet-model-cases.ts";
+import { benchmarkDocument, benchmarkTable } from "./report.ts";
+
+describe("the benchmark of the fleet, in its quick form", async () => {
+  const rows = await runFleetBenchmark([FLEET_MODEL_CASES], { quick: true });
+  const document = JSON.parse(JSON.stringify(benchmarkDocument("fleet", rows)));
+
+  it("measures the clock, eligibility and an idle device, as absolute figures", () => {
+    expect(document.rows).toEqual(
+      ["clock-1e4", "eligibility-1e4", "idle-device"].map((name) => ({
+        case: name,
+        subject: expect.any(String),
+        baseline: null,
+        unit: expect.any(String),
+        subject_median: expect.any(Number),
+        baseline_median: null,
+        ratio: null,
+        repetitions: expect.any(Number),
+      })),
+    );
+    const lines = benchmarkTable(document).split("\n");
+    for (const { case: name } of rows) expect(lines.some((line) => line.startsWith(`${name} `))).toBe(true);
+  });
+
+  it("finds at most 64 bytes for each idle device", () => {
+    // Bytes, not a timing: the same on every host, but for the runtime's own objects, a few bytes for each of 10^4.
+    const [, , idle] = rows;
+    expect(idle.subject_median).toBeGreaterThanOrEqual(8 + 20);
+    expect(idle.subject_median).toBeLessThanOrEqual(64);
+  });
+
+  it("has the names of the full form", () => {
+    expect(FLEET_MODEL_CASES.names(false)).toEqual(["clock-1e6", "eligibility-1e6", "idle-device"]);
+  });
+});
+
+describe("a benchmark of several lists of cases", () => {
+  const measured: string[] = [];
+  const list = (...names: string[]): FleetCases => ({
+    names: () => names,
+    measure({ wants }) {
+      const wanted = names.filter(wants);
+      measured.push(...wanted);
+      return names.map((name) => ({ ...ROW, case: name }));
+    },
+  });
+  const lists = [list("a", "b"), list("c")];
+
+  it("measures what is wanted, and shows nothing else", async () => {
+    const rows = await runFleetBenchmark(lists, { quick: false, only: "b" });
+    expect(rows.map((row) => row.case)).toEqual(["b"]);
+    expect(measured).toEqual(["b"]);
+  });
+
+  it("refuses a case that it does not have", async () => {
+    await expect(runFleetBenchmark(lists, { quick: true, only: "d" })).rejects.toThrow(/"d" in the quick form/);
+  });
+});
+
+const ROW = {
+  subject: "s",
+  baseline: null,
+  unit: "u",
+  subject_median: 1,
+  baseline_median: null,
+  ratio: null,
+  repetitions: 1,
+};
