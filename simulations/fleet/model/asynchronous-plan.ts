@@ -1,3 +1,4 @@
+import { MurmurError } from "../../../shared/protocol/errors.ts";
 import { selectCandidates } from "./candidates.ts";
 import { type Completed, createDeviceCourses, type DeviceCourse, LOSS_CAUSES, type Lost } from "./device-course.ts";
 import type { DeviceTask } from "./device-task.ts";
@@ -53,12 +54,13 @@ export interface Roster {
   readonly version: number;
   /** In the order in which they came. */
   readonly contributions: readonly Contribution[];
-  /** The oldest version that a device still works from or waits with: older models are not needed any more. */
+  /** The oldest version that a device of the roster, or one at work or waiting, was given: older models are not needed. */
   readonly oldestVersion: number;
   /** Devices that were lost at work or while they waited. */
   readonly lost: readonly Lost[];
-  /** Devices that came in time, but from a model too old, and those that were given up: nobody has to train for them. */
+  /** Devices that came from a model too old, or waited until it was: nobody has to train for them. */
   readonly stale: readonly number[];
+  /** Devices that were given up: nor for them. */
   readonly late: readonly number[];
 }
 
@@ -79,13 +81,15 @@ const [END, LEAVE, SESSION_END, SELECT] = [0, 1, 2, 3] as const;
 /** An event's payload is its attempt and its kind. */
 const KINDS = 4;
 /** A fleet that has not filled a buffer for so long never will. */
-const PATIENCE = 28 * 86_400_000;
+const PATIENCE = 7 * 86_400_000;
 
 /**
  * FedBuff (Nguyen et al. 2022, arXiv 2106.06639, algorithm 1) and Papaya (Huba et al. 2022, arXiv 2111.04877) over the
  * fleet's virtual time: who trains from which version, and who is handed over with whom. It depends on the fleet model
  * alone, so it runs ahead of training: whoever takes the rosters trains exactly the devices in them, from models that it
- * keeps down to `oldestVersion`. Endless, unless the fleet cannot fill a buffer within four weeks.
+ * keeps down to `oldestVersion`. Endless, unless the fleet cannot fill a buffer within a week.
+ *
+ * @throws {MurmurError} `config-invalid` for terms under which time would stand still or nothing be handed over
  */
 export function* asynchronousRosters(
   fleet: FleetModel,
@@ -93,6 +97,7 @@ export function* asynchronousRosters(
   terms: AsynchronousTerms,
 ): Generator<Roster, void, void> {
   const { goal, keepsUpdate } = terms;
+  requirePossible(terms);
   const courses = createDeviceCourses(fleet, task);
   const returns = createReturnTimes(fleet.seed, fleet.size);
   const queue = createEventQueue();
@@ -105,6 +110,8 @@ export function* asynchronousRosters(
   let inSession = false;
   let selecting = false;
   let losses: Losses = { lost: [], stale: [], late: [] };
+
+  const isTooStale = (attempt: Attempt) => version - attempt.version > terms.maxStaleness;
 
   function fillPlaces(now: number): void {
     const free = terms.concurrency - atWork.size;
@@ -136,6 +143,7 @@ export function* asynchronousRosters(
     atWork.delete(attempt.number);
     if (course.at > now) losses.late.push(device);
     else if (course.kind === "lost") losses.lost.push(course);
+    else if (isTooStale(attempt)) losses.stale.push(device);
     else {
       waiting.push({ ...attempt, course });
       if (keepsUpdate) {
@@ -163,7 +171,7 @@ export function* asynchronousRosters(
     const number = (payload - kind) / KINDS;
     if (kind === SESSION_END) {
       inSession = false;
-      version++;
+      renew(now);
     } else if (kind === SELECT) {
       selecting = false;
     } else if (kind === LEAVE) {
@@ -178,19 +186,20 @@ export function* asynchronousRosters(
       const attempt = atWork.get(number);
       if (attempt !== undefined) end(attempt, now);
     }
-    takeOut(
-      (attempt) => version - attempt.version > terms.maxStaleness,
-      now,
-      ({ device }) => losses.stale.push(device),
-    );
+  }
+
+  /** There is a new model, and some may have waited too long with an old one. */
+  function renew(now: number): void {
+    version++;
+    takeOut(isTooStale, now, ({ device }) => losses.stale.push(device));
   }
 
   function handOver(now: number): Roster {
     const roster = waiting.slice(0, goal);
     waiting = waiting.slice(goal);
     if (keepsUpdate) for (const attempt of roster) letGo(attempt, now);
-    inSession = true;
-    queue.push(now + terms.sessionTime, SESSION_END);
+    inSession = terms.sessionTime > 0;
+    if (inSession) queue.push(now + terms.sessionTime, SESSION_END);
     const { lost, stale, late } = losses;
     losses = { lost: [], stale: [], late: [] };
     return {
@@ -223,10 +232,24 @@ export function* asynchronousRosters(
     happen(now, payload);
     if (waiting.length >= goal && !inSession) {
       yield handOver(now);
+      if (!inSession) renew(now);
       lastRoster = now;
     }
     fillPlaces(now);
   }
+}
+
+function requirePossible(terms: AsynchronousTerms): void {
+  for (const name of ["goal", "concurrency", "timeout", "selectionWindow"] as const) {
+    if (!(terms[name] > 0)) throw invalid(name, "above 0", terms[name]);
+  }
+  for (const name of ["maxStaleness", "sessionTime", "pace"] as const) {
+    if (!(terms[name] >= 0)) throw invalid(name, "0 or more", terms[name]);
+  }
+}
+
+function invalid(name: string, range: string, value: number): MurmurError {
+  return new MurmurError("config-invalid", `Of asynchronous rounds, ${name} is ${range}, and not ${value}.`);
 }
 
 interface Losses {
