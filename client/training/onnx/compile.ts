@@ -1,4 +1,5 @@
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
+import { MurmurError } from "../../../shared/protocol/errors.ts";
 import { labelType } from "../loss.ts";
 import { STEP_NUMBERS } from "../optimizer.ts";
 import { type GraphBuilder, graphBuilder, type Value, type ValueType } from "./graph-builder.ts";
@@ -6,6 +7,7 @@ import { type LoweringContext, producer, type TracedKernel, type TracedValue } f
 import { KERNELS } from "./kernels/index.ts";
 import type { OnnxGraph } from "./model-proto.ts";
 import { type BatchTrace, INPUT, noiseInput, parameterInput, type StepTrace } from "./trace.ts";
+import { UntraceableModelError } from "./untraceable-model-error.ts";
 
 /** Inputs of a training graph that a single step does not have. */
 export const TRAINING_INPUT = { order: "order", labels: "allLabels", examples: "allExamples" } as const;
@@ -117,6 +119,16 @@ function lowering(graph: GraphBuilder, input: (name: string, type: ValueType) =>
     },
   };
 
+  const results = new Map<TracedKernel, readonly Value[]>();
+
+  function resultsOf(kernel: TracedKernel): readonly Value[] {
+    const known = results.get(kernel);
+    if (known !== undefined) return known;
+    const made = [lowerKernel(kernel, context)].flat();
+    results.set(kernel, made);
+    return made;
+  }
+
   function lower({ source, type, shape }: TracedValue): Value {
     switch (source.kind) {
       case "input": {
@@ -127,11 +139,21 @@ function lowering(graph: GraphBuilder, input: (name: string, type: ValueType) =>
       case "constant":
         return graph.constant({ type, shape }, source.values);
       case "kernel":
-        return KERNELS[source.kernel.name].lower(source.kernel, context);
+        return resultsOf(source.kernel)[source.index];
     }
   }
 
   return context;
+}
+
+function lowerKernel(kernel: TracedKernel, context: LoweringContext) {
+  try {
+    return KERNELS[kernel.name].lower(kernel, context);
+  } catch (cause) {
+    if (cause instanceof MurmurError || !(cause instanceof Error)) throw cause;
+    const { name, layer } = kernel;
+    throw new UntraceableModelError(`the kernel ${name} has no such form: ${cause.message}`, { kernel: name, layer });
+  }
 }
 
 /** A sum base + x, by the form that x's kernel has for it, where nothing else reads x: how weights are updated. */
@@ -142,7 +164,7 @@ function sumInto(value: TracedValue, uses: ReadonlyMap<TracedValue, number>, con
   const kernel = soleProducer(addend, uses);
   const addTo = kernel === undefined ? undefined : KERNELS[kernel.name].addTo;
   if (kernel === undefined || addTo === undefined) return context.value(value);
-  return addTo(context.value(base), kernel, context);
+  return context.graph.reshape(addTo(context.value(base), kernel, context), value.shape);
 }
 
 /** What made a value that is read once, looking through kernels that only rename it. */

@@ -31,12 +31,15 @@ export interface LoweringContext {
 /** What the tracer has to know about one tfjs kernel. A new kernel is one such entry. */
 export interface KernelLowering {
   /** Type and shape of the result, as tfjs's own kernel would return it. */
-  infer(inputs: Readonly<Record<string, TracedValue>>, attributes: KernelAttributes): ValueType;
+  infer(inputs: Readonly<Record<string, TracedValue>>, attributes: KernelAttributes): OneOrMore<ValueType>;
   /** Adds ONNX nodes that compute it. */
-  lower(kernel: TracedKernel, context: LoweringContext): Value;
+  lower(kernel: TracedKernel, context: LoweringContext): OneOrMore<Value>;
   /** Adds nodes that compute `base` plus the result, where that is cheaper than a sum: how weights are updated. */
   addTo?(base: Value, kernel: TracedKernel, context: LoweringContext): Value;
 }
+
+/** A list where a kernel has several results, however many there are. */
+export type OneOrMore<T> = T | readonly T[];
 
 export type KernelTable = Readonly<Record<string, KernelLowering>>;
 

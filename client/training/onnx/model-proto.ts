@@ -18,8 +18,8 @@ export interface Initializer {
   readonly values: Float32Array | Int32Array | BigInt64Array | Uint8Array;
 }
 
-/** An integer is written as INT, a number in `{ float }` as FLOAT, a list of integers as INTS. */
-export type OnnxAttribute = number | readonly number[] | { readonly float: number };
+/** An integer is written as INT, a number in `{ float }` as FLOAT, a list of integers as INTS, a text as STRING. */
+export type OnnxAttribute = number | readonly number[] | { readonly float: number } | string;
 
 export interface OnnxNode {
   readonly op: string;
@@ -37,7 +37,7 @@ export interface OnnxGraph {
 
 const IR_VERSION = 10;
 const OPSET = 21;
-const ATTRIBUTE_TYPE = { float: 1, int: 2, ints: 7 } as const;
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /** Serialises a graph as an ONNX ModelProto; the field numbers are those of onnx.proto (ONNX 1.17, IR version 10). */
 export function encodeModel(graph: OnnxGraph): Uint8Array {
@@ -70,6 +70,9 @@ function writeAttribute(writer: BinaryWriter, name: string, value: OnnxAttribute
   if (typeof value === "number") {
     writer.tag(3, WireType.Varint).int64(value);
     writer.tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.int);
+  } else if (typeof value === "string") {
+    text(writer, 4, value);
+    writer.tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.string);
   } else if ("float" in value) {
     writer.tag(2, WireType.Bit32).float(value.float);
     writer.tag(20, WireType.Varint).int32(ATTRIBUTE_TYPE.float);

@@ -5,9 +5,11 @@ import { everyLayer } from "../../../shared/learning/models/inner-layers.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import { parameterManifestOf } from "../../../shared/learning/models/model-parameters.ts";
 import type { ParameterManifest } from "../../../shared/learning/parameters.ts";
+import { MurmurError } from "../../../shared/protocol/errors.ts";
 import { batchOutcome, labelType, scaledObjective } from "../loss.ts";
 import { type NoiseSite, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
 import { optimizerStep, STATE_VECTORS, type StepRule } from "../optimizer.ts";
+import { makeTrainable } from "../trainable-layers.ts";
 import type { TracedValue } from "./kernel.ts";
 import { type Tracing, traced } from "./tracing-backend.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
@@ -71,7 +73,7 @@ function traceStepOnce(definition: ModelDefinition, batch: number, rule: StepRul
       const trained = [...manifest.tensors.keys()].filter((i) => manifest.tensors[i].kind === "trained");
       const variables = trained.map((i) => model.weights[i].read() as tf.Variable);
       const outcomes: BatchTrace[] = [];
-      const { grads } = tf.variableGrads(() => {
+      const { grads } = gradients(() => {
         const outcome = forward();
         outcomes.push({ manifest, losses: tracing.valueOf(outcome.losses), hits: tracing.valueOf(outcome.hits) });
         return scaledObjective(model, outcome.losses, batch, scale);
@@ -100,6 +102,16 @@ function traceStepOnce(definition: ModelDefinition, batch: number, rule: StepRul
   );
 }
 
+/** tf.variableGrads; that an operation has no gradient is said of the model. */
+function gradients(...args: Parameters<typeof tf.variableGrads>): ReturnType<typeof tf.variableGrads> {
+  try {
+    return tf.variableGrads(...args);
+  } catch (cause) {
+    if (cause instanceof MurmurError || !(cause instanceof Error) || !/gradient/i.test(cause.message)) throw cause;
+    throw new UntraceableModelError(`tfjs says: ${cause.message}`);
+  }
+}
+
 /** Traces the forward pass on a batch, as at inference. */
 export function traceEvaluation(definition: ModelDefinition, batch: number): BatchTrace {
   return traced((tracing) =>
@@ -122,6 +134,7 @@ function withModel<T>(
     for (const [index, weight] of model.weights.entries()) tracing.asInput(weight.read(), parameterInput(index));
     const unseeded = everyLayer(model).find((layer) => UNSEEDED_LAYERS.includes(layer.getClassName()));
     if (unseeded !== undefined) throw drawsRandomNumbers({ layer: unseeded.name });
+    makeTrainable(model);
     const noise: NoiseSite[] = [];
     routeNoise(model, (site) => tracing.input(noiseInput(noise.push(site) - 1), "float32", site.shape));
     for (const layer of model.layers) {

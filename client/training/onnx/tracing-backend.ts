@@ -1,6 +1,15 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { withBackend } from "../../../shared/learning/models/backend-scope.ts";
-import { type KernelAttributes, producer, sizeOf, type TracedValue } from "./kernel.ts";
+import { registerGradients } from "../tfjs-gradients.ts";
+import type { ValueType } from "./graph-builder.ts";
+import {
+  type KernelAttributes,
+  type KernelLowering,
+  producer,
+  sizeOf,
+  type TracedKernel,
+  type TracedValue,
+} from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import type { ElementType } from "./model-proto.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
@@ -71,7 +80,7 @@ class TracingBackend extends tf.KernelBackend {
     });
   }
 
-  call(name: string, inputs: tf.NamedTensorInfoMap, attributes: KernelAttributes): tf.TensorInfo {
+  call(name: string, inputs: tf.NamedTensorInfoMap, attributes: KernelAttributes): tf.TensorInfo | tf.TensorInfo[] {
     const known: Record<string, TracedValue> = {};
     for (const [key, info] of Object.entries(inputs)) {
       if (info !== undefined && info !== null) known[key] = this.known(info.dataId);
@@ -83,10 +92,22 @@ class TracingBackend extends tf.KernelBackend {
     if (lowering === undefined) {
       throw new UntraceableModelError(`the kernel ${name} has no ONNX form here`, { kernel: name, layer });
     }
-    const { type, shape } = lowering.infer(known, attributes);
     const kernel = { name, inputs: known, attributes: { ...attributes }, layer };
-    const dataId = this.remember({ type, shape, source: { kind: "kernel", kernel, index: 0 } });
-    return { dataId, shape: [...shape], dtype: type as tf.DataType };
+    const result = ({ type, shape }: ValueType, index: number): tf.TensorInfo => {
+      const dataId = this.remember({ type, shape, source: { kind: "kernel", kernel, index } });
+      return { dataId, shape: [...shape], dtype: type as tf.DataType };
+    };
+    const inferred = this.inferred(lowering, kernel);
+    return "shape" in inferred ? result(inferred, 0) : inferred.map(result);
+  }
+
+  private inferred({ infer }: KernelLowering, { name, inputs, attributes, layer }: TracedKernel) {
+    try {
+      return infer(inputs, attributes);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new UntraceableModelError(`the kernel ${name} cannot be traced: ${reason}`, { kernel: name, layer });
+    }
   }
 
   private remember(value: TracedValue): tf.DataId {
@@ -173,6 +194,7 @@ function layerOf(inputs: readonly TracedValue[]): string | undefined {
 }
 
 function registerTracer(): void {
+  registerGradients();
   const backend = new TracingBackend();
   tf.registerBackend(NAME, () => backend, 0);
   const names = new Set([

@@ -62,9 +62,11 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
     traces.set(key, trace);
     return trace;
   };
-  // Traced now, so that a model that cannot be is known before training starts.
-  const { manifest } = stepTrace(1, PLAIN_SGD);
-  traceEvaluation(definition, 1);
+  // Compiled now, so that a model that cannot be is known before training starts.
+  const plain = stepTrace(1, PLAIN_SGD);
+  const { manifest } = plain;
+  compileSteps(plain, 1, 1, definition);
+  compileEvaluation(traceEvaluation(definition, 1), 1, definition);
   const sessions = sessionCache<StepSession>(KEPT_SESSIONS);
 
   async function openSteps(trace: StepTrace, batch: number, steps: number): Promise<StepSession> {

@@ -22,6 +22,8 @@ import {
   stepRule,
   taskNumbers,
 } from "../optimizer.ts";
+import { registerGradients } from "../tfjs-gradients.ts";
+import { makeTrainable } from "../trainable-layers.ts";
 import type { Trainer, TrainingTask } from "../trainer.ts";
 
 const EVALUATION_BATCH = 500;
@@ -38,6 +40,7 @@ export async function createTfjsTrainer(
   { backend = "cpu", engine = "tfjs" }: TfjsEngineOptions = {},
 ): Promise<Trainer> {
   await startBackend(backend);
+  registerGradients();
   const model = withBackend(backend, () => buildModel(definition) as LayersModel);
   const manifest = parameterManifestOf(model);
   const inTurn = turnstile();
@@ -45,6 +48,7 @@ export async function createTfjsTrainer(
   if (unseeded !== undefined) {
     throw new MurmurError("model-unseeded", `The layer "${unseeded.name}" draws random numbers that no seed reaches.`);
   }
+  makeTrainable(model);
   let draws: SeededRandom | undefined;
   routeNoise(model, (site) => {
     if (draws === undefined) throw new Error("A layer drew random numbers outside training.");

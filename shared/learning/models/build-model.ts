@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-layers";
 import { declarationOf, declaringWeights } from "./declared-weights.ts";
+import { everyLayer } from "./inner-layers.ts";
 import type { ModelDefinition } from "./model-definition.ts";
 
 /**
@@ -19,6 +20,10 @@ export function buildModel(definition: ModelDefinition): tf.LayersModel {
     throw new Error(
       `Model "${definition.name}" ends in [${output}], its definition says ${definition.outputs} outputs.`,
     );
+  }
+  const stateful = everyLayer(model).find((layer) => layer.stateful);
+  if (stateful !== undefined) {
+    throw new Error(`The layer "${stateful.name}" is stateful: it would carry what it saw of one batch into another.`);
   }
   const constrained = model.weights.find((weight) => declarationOf(weight).constrained);
   if (constrained !== undefined) {

@@ -9,9 +9,11 @@ import { drawWeight } from "./seeded-initializers.ts";
 
 /** Where each weight of a model that was built here lies in the flat vector: the order of `model.weights`. */
 export function parameterManifestOf(model: LayersModel): ParameterManifest {
+  // A frozen layer's weights do not know that they are.
+  const trained = new Set(model.trainableWeights);
   return parameterManifest(
     model.weights.map((weight) => {
-      const kind = !declarationOf(weight).trainable ? "statistics" : weight.trainable ? "trained" : "frozen";
+      const kind = trained.has(weight) ? "trained" : declarationOf(weight).trainable ? "frozen" : "statistics";
       // originalName, because tfjs numbers the names of a second model of the same kind in a process.
       return { name: weight.originalName, shape: weight.shape as number[], kind };
     }),

@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { layers } from "@tensorflow/tfjs-layers";
 import { describe, expect, it } from "vitest";
 import { epochBatches } from "../../../client/training/batches.ts";
 import { mayOverwrite } from "../../../client/training/onnx/in-place.ts";
@@ -11,38 +10,8 @@ import { activeBackend } from "../../../shared/learning/models/backend-scope.ts"
 import { MODELS, type ModelDefinition } from "../../../shared/learning/models/index.ts";
 import type { TfLayers } from "../../../shared/learning/models/model-definition.ts";
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
+import { bothEngines, type Layer, sequentialModel } from "./layer-fixtures.ts";
 import { bytes, startingPoint, syntheticImages, updateDistance } from "./training-fixtures.ts";
-
-type Layer = layers.Layer;
-
-function sequentialModel(
-  inputShape: readonly number[],
-  layers: (tf: TfLayers["layers"]) => Layer[],
-  outputs = 3,
-): ModelDefinition {
-  return {
-    name: "test",
-    title: "Test",
-    inputShape,
-    outputs,
-    loss: "softmaxCrossEntropy",
-    createModel: (tf) => tf.sequential({ layers: layers(tf.layers) }),
-  };
-}
-
-async function bothEngines(definition: ModelDefinition, count: number, batchSize: number) {
-  const start = startingPoint(definition);
-  const examples = syntheticImages(definition, count);
-  const task = { epochs: 1, batchSize, learningRate: 0.1 };
-  const onnx = await createOnnxTrainer(definition);
-  const tfjs = await createTfjsTrainer(definition);
-  const a = await onnx.train(start, examples, task, seededRandom(1, "order"));
-  const b = await tfjs.train(start, examples, task, seededRandom(1, "order"));
-  const evaluations = [await onnx.evaluate(start, examples), await tfjs.evaluate(start, examples)];
-  await onnx.dispose();
-  await tfjs.dispose();
-  return { distance: updateDistance(start, a.parameters, b.parameters), evaluations };
-}
 
 describe("layers of tf.layers, each against tfjs", () => {
   it.each<[string, (layers: TfLayers["layers"]) => Layer[]]>([
@@ -340,18 +309,37 @@ describe("writing over a parameter while the graph runs", () => {
 });
 
 describe("a model that cannot be compiled", () => {
-  it.each<[string, (layers: TfLayers["layers"]) => Layer, RegExp]>([
-    ["kernel", (l) => l.dense({ name: "odd", units: 4, activation: "elu" }), /kernel Elu .*layer "odd"/],
+  it.each<[string, (l: TfLayers["layers"]) => Layer, RegExp]>([
+    ["kernel", (l) => l.upSampling2d({ name: "odd", size: [2, 2] }), /kernel ResizeNearestNeighbor .*layer "odd"/],
     ["random layer", (l) => l.alphaDropout({ name: "drop", rate: 0.5 }), /random numbers.*layer "drop"/],
+    ["operation without a gradient", (l) => l.thresholdedReLU({ theta: 1 }), /gradient function not found for Greater/],
+    ["kernel's form", (l) => l.batchNormalization({ name: "norm", axis: 1 }), /kernel Reshape .*as many values/],
   ])("is refused before training, and the message names its %s", async (_, layer, message) => {
-    const definition = sequentialModel([6], (l) => [
-      l.dense({ name: "first", units: 5, inputShape: [6] }),
+    const definition = sequentialModel([2, 4, 3], (l) => [
+      l.conv2d({ name: "first", filters: 2, kernelSize: 1, inputShape: [2, 4, 3] }),
       layer(l),
       l.dense({ name: "logits", units: 3 }),
     ]);
     const refusal = createOnnxTrainer(definition);
     await expect(refusal).rejects.toThrow(UntraceableModelError);
     await expect(refusal).rejects.toThrow(message);
+  });
+
+  it.each<[string, (l: TfLayers["layers"]) => Layer, RegExp]>([
+    [
+      "a stateful layer",
+      (l) => l.lstm({ name: "memory", units: 2, stateful: true, batchInputShape: [4, 2, 3] }),
+      /"memory"/,
+    ],
+    [
+      "a constraint",
+      (l) => l.conv1d({ name: "bound", filters: 2, kernelSize: 1, kernelConstraint: "nonNeg", inputShape: [2, 3] }),
+      /bound\/kernel/,
+    ],
+  ])("has %s, and no engine trains it", async (_, layer, message) => {
+    const definition = sequentialModel([2, 3], (l) => [layer(l), l.dense({ units: 3 })]);
+    await expect(createOnnxTrainer(definition)).rejects.toThrow(message);
+    await expect(createTfjsTrainer(definition)).rejects.toThrow(message);
   });
 
   it("is refused when its input or output is not what its definition says", async () => {

@@ -1,7 +1,14 @@
 import { backend_util } from "@tensorflow/tfjs-core";
 import type { Value, ValueType } from "../graph-builder.ts";
-import { type KernelLowering, type KernelTable, type LoweringContext, producer, type TracedValue } from "../kernel.ts";
-import type { ElementType } from "../model-proto.ts";
+import {
+  type KernelAttributes,
+  type KernelLowering,
+  type KernelTable,
+  type LoweringContext,
+  producer,
+  type TracedValue,
+} from "../kernel.ts";
+import type { ElementType, OnnxAttribute } from "../model-proto.ts";
 
 /** Kernels that act on each element alone, with broadcasting. */
 export const ELEMENTWISE: KernelTable = {
@@ -25,7 +32,50 @@ export const ELEMENTWISE: KernelTable = {
   Less: binary("Less", "bool"),
   LessEqual: binary("LessOrEqual", "bool"),
   LogicalAnd: binary("And", "bool"),
+  LogicalOr: binary("Or", "bool"),
+  LogicalNot: unary("Not"),
+  NotEqual: {
+    ...binary("Equal", "bool"),
+    lower: ({ inputs: { a, b } }, { graph, value }) => {
+      const type = binary("Equal", "bool").infer({ a, b });
+      return graph.node("Not", [graph.node("Equal", [value(a), value(b)], type)], type);
+    },
+  },
+  Pow: binary("Pow"),
+  SquaredDifference: {
+    ...binary("Sub"),
+    lower: ({ inputs: { a, b } }, { graph, value }) => {
+      const type = binary("Sub").infer({ a, b });
+      const difference = graph.node("Sub", [value(a), value(b)], type);
+      return graph.node("Mul", [difference, difference], type);
+    },
+  },
+  AddN: {
+    infer: ({ 0: first }) => ({ type: first.type, shape: first.shape }),
+    lower: ({ inputs }, { graph, value }) => graph.node("Sum", Object.values(inputs).map(value), inputs[0]),
+  },
   Neg: unary("Neg"),
+  Floor: unary("Floor"),
+  Ceil: unary("Ceil"),
+  Sign: unary("Sign"),
+  Sin: unary("Sin"),
+  Cos: unary("Cos"),
+  Reciprocal: unary("Reciprocal"),
+  Erf: unary("Erf"),
+  Rsqrt: {
+    infer: sameAs("x"),
+    lower: ({ inputs: { x } }, { graph, value }) => graph.node("Reciprocal", [graph.node("Sqrt", [value(x)], x)], x),
+  },
+  Log1p: {
+    infer: sameAs("x"),
+    lower: ({ inputs: { x } }, { graph, value }) =>
+      graph.node("Log", [graph.node("Add", [value(x), graph.scalar(1)], x)], x),
+  },
+  Expm1: {
+    infer: sameAs("x"),
+    lower: ({ inputs: { x } }, { graph, value }) =>
+      graph.node("Sub", [graph.node("Exp", [value(x)], x), graph.scalar(1)], x),
+  },
   Exp: unary("Exp"),
   Log: unary("Log"),
   Sqrt: unary("Sqrt"),
@@ -33,6 +83,31 @@ export const ELEMENTWISE: KernelTable = {
   Relu: unary("Relu"),
   Sigmoid: unary("Sigmoid"),
   Softplus: unary("Softplus"),
+  Relu6: clip(() => [0, 6]),
+  ClipByValue: clip(({ clipValueMin, clipValueMax }) => [Number(clipValueMin), Number(clipValueMax)]),
+  Elu: unary("Elu"),
+  EluGrad: {
+    infer: sameAs("dy"),
+    lower: ({ inputs: { dy, y } }, { graph, value }) => {
+      // e^x − 1 is y, so the slope below zero is y + 1.
+      const rising = graph.node("GreaterOrEqual", [value(y), graph.scalar(0)], { type: "bool", shape: y.shape });
+      const slope = graph.node("Add", [value(y), graph.scalar(1)], y);
+      return graph.node("Where", [rising, value(dy), graph.node("Mul", [value(dy), slope], dy)], dy);
+    },
+  },
+  Selu: unary("Selu", {
+    alpha: { float: backend_util.SELU_SCALEALPHA / backend_util.SELU_SCALE },
+    gamma: { float: backend_util.SELU_SCALE },
+  }),
+  LeakyRelu: {
+    infer: sameAs("x"),
+    lower: ({ inputs: { x }, attributes }, { graph, value }) =>
+      graph.node("LeakyRelu", [value(x)], x, { alpha: { float: Number(attributes.alpha) } }),
+  },
+  Prelu: {
+    infer: sameAs("x"),
+    lower: ({ inputs: { x, alpha } }, { graph, value }) => graph.node("PRelu", [value(x), value(alpha)], x),
+  },
   Tanh: unary("Tanh"),
   Square: {
     infer: sameAs("x"),
@@ -77,27 +152,45 @@ export function activate(name: unknown, value: Value, { graph }: LoweringContext
       return graph.node("Relu", [value], value);
     case "sigmoid":
       return graph.node("Sigmoid", [value], value);
+    case "elu":
+      return graph.node("Elu", [value], value);
+    case "relu6":
+      return graph.node("Clip", [value, graph.scalar(0), graph.scalar(6)], value);
     default:
       throw new Error(`A fused kernel asks for the activation ${String(name)}, which is not lowered.`);
   }
 }
 
-function unary(op: string): KernelLowering {
+function unary(op: string, attributes: Readonly<Record<string, OnnxAttribute>> = {}): KernelLowering {
   return {
     infer: sameAs("x"),
-    lower: ({ inputs: { x } }, { graph, value }) => graph.node(op, [value(x)], x),
+    lower: ({ inputs: { x } }, { graph, value }) => graph.node(op, [value(x)], x, attributes),
   };
 }
 
-function binary(op: string, type?: ElementType): KernelLowering {
-  const infer: KernelLowering["infer"] = ({ a, b }) => ({
+function clip(bounds: (attributes: KernelAttributes) => readonly [number, number]): KernelLowering {
+  return {
+    infer: sameAs("x"),
+    lower: ({ inputs: { x }, attributes }, { graph, value }) => {
+      const [low, high] = bounds(attributes).map((bound) => graph.scalar(bound));
+      return graph.node("Clip", [value(x), low, high], x);
+    },
+  };
+}
+
+function binary(op: string, type?: ElementType): BinaryLowering {
+  const infer = ({ a, b }: Readonly<Record<string, TracedValue>>): ValueType => ({
     type: type ?? a.type,
     shape: backend_util.assertAndGetBroadcastShape([...a.shape], [...b.shape]),
   });
   return {
     infer,
-    lower: ({ inputs: { a, b } }, { graph, value }) => graph.node(op, [value(a), value(b)], infer({ a, b }, {})),
+    lower: ({ inputs: { a, b } }, { graph, value }) => graph.node(op, [value(a), value(b)], infer({ a, b })),
   };
+}
+
+interface BinaryLowering extends KernelLowering {
+  infer(inputs: Readonly<Record<string, TracedValue>>): ValueType;
 }
 
 function sameAs(input: string): KernelLowering["infer"] {

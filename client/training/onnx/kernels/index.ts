@@ -1,9 +1,23 @@
 import type { KernelTable } from "../kernel.ts";
+import { AVERAGE_POOLING } from "./average-pooling.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { DENSE } from "./dense.ts";
+import { DEPTHWISE } from "./depthwise.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
+import { NORMALISATION } from "./normalisation.ts";
 import { POOLING } from "./pooling.ts";
+import { REARRANGING } from "./rearranging.ts";
 import { SHAPES_AND_SUMS } from "./shapes-and-sums.ts";
 
 /** Every tfjs kernel that can be traced, by the name that tfjs gives it. */
-export const KERNELS: KernelTable = { ...ELEMENTWISE, ...SHAPES_AND_SUMS, ...DENSE, ...CONVOLUTION, ...POOLING };
+export const KERNELS: KernelTable = {
+  ...ELEMENTWISE,
+  ...SHAPES_AND_SUMS,
+  ...DENSE,
+  ...CONVOLUTION,
+  ...POOLING,
+  ...REARRANGING,
+  ...NORMALISATION,
+  ...DEPTHWISE,
+  ...AVERAGE_POOLING,
+};

@@ -1,14 +1,27 @@
 import { backend_util } from "@tensorflow/tfjs-core";
-import type { Value } from "../graph-builder.ts";
-import { type KernelLowering, type KernelTable, sizeOf } from "../kernel.ts";
+import type { Value, ValueType } from "../graph-builder.ts";
+import {
+  type KernelAttributes,
+  type KernelLowering,
+  type KernelTable,
+  type LoweringContext,
+  sizeOf,
+  type TracedKernel,
+  type TracedValue,
+} from "../kernel.ts";
 import type { ElementType } from "../model-proto.ts";
 import { castTo } from "./elementwise.ts";
 
 /** Kernels that rearrange, make or reduce tensors. */
 export const SHAPES_AND_SUMS: KernelTable = {
   Reshape: {
-    infer: ({ x }, { shape }) => ({ type: x.type, shape: shape as number[] }),
-    lower: ({ inputs: { x }, attributes }, { graph, value }) => graph.reshape(value(x), attributes.shape as number[]),
+    infer: ({ x }, { shape }) => {
+      const wanted = fullShape(x, shape as number[]);
+      if (sizeOf(x.shape) === sizeOf(wanted)) return { type: x.type, shape: wanted };
+      throw new Error(`[${x.shape}] has not as many values as [${wanted}]`);
+    },
+    lower: ({ inputs: { x }, attributes }, { graph, value }) =>
+      graph.reshape(value(x), fullShape(x, attributes.shape as number[])),
   },
   ExpandDims: {
     infer: ({ input }, { dim }) => ({ type: input.type, shape: withAxis(input.shape, Number(dim)) }),
@@ -56,14 +69,11 @@ export const SHAPES_AND_SUMS: KernelTable = {
   },
   Sum: reduction("ReduceSum"),
   Max: reduction("ReduceMax"),
+  Min: reduction("ReduceMin"),
+  Prod: reduction("ReduceProd"),
   Mean: reduction("ReduceMean"),
-  All: {
-    infer: ({ x }, attributes) => ({ type: "bool", shape: reduction("ReduceMin").infer({ x }, attributes).shape }),
-    lower: (kernel, context) => {
-      const least = reduction("ReduceMin").lower(kernel, context);
-      return castTo("bool", least, context);
-    },
-  },
+  All: logical("ReduceMin"),
+  Any: logical("ReduceMax"),
   ArgMax: {
     infer: ({ x }, { axis }) => ({ type: "int32", shape: x.shape.filter((_, i) => i !== Number(axis)) }),
     lower: ({ inputs: { x }, attributes }, { graph, value }) => {
@@ -79,7 +89,28 @@ export const SHAPES_AND_SUMS: KernelTable = {
   },
 };
 
-function reduction(op: string): KernelLowering {
+/** A shape in which −1 stands for what the other lengths leave. */
+function fullShape({ shape }: ValueType, wanted: readonly number[]): readonly number[] {
+  if (!wanted.includes(-1)) return wanted;
+  const rest = -sizeOf(shape) / sizeOf(wanted);
+  return wanted.map((length) => (length === -1 ? rest : length));
+}
+
+/** All and Any: the least and the greatest of truth values as integers. */
+function logical(op: "ReduceMin" | "ReduceMax"): KernelLowering {
+  const { infer, lower } = reduction(op);
+  return {
+    infer: (inputs, attributes) => ({ type: "bool", shape: infer(inputs, attributes).shape }),
+    lower: (kernel, context) => castTo("bool", lower(kernel, context), context),
+  };
+}
+
+interface Reduction extends KernelLowering {
+  infer(inputs: Readonly<Record<string, TracedValue>>, attributes: KernelAttributes): ValueType;
+  lower(kernel: TracedKernel, context: LoweringContext): Value;
+}
+
+function reduction(op: string): Reduction {
   const plan = (shape: readonly number[], attributes: Readonly<Record<string, unknown>>) => {
     const axes = reducedAxes(attributes.axis ?? attributes.reductionIndices, shape);
     const keep = attributes.keepDims === true;
