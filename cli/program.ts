@@ -10,6 +10,7 @@ import { explain } from "./commands/explain.ts";
 import { init } from "./commands/init.ts";
 import { join } from "./commands/join.ts";
 import { list } from "./commands/list.ts";
+import { partition } from "./commands/partition.ts";
 import { rm } from "./commands/rm.ts";
 import { run } from "./commands/run.ts";
 import { secagg } from "./commands/secagg.ts";
@@ -28,7 +29,7 @@ const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
   "Runs:": [init, run, serve, list, show, compare, verify, rm],
   "Devices:": [join, device],
   "A running coordinator:": [token, stop],
-  "Configuration and keys:": [config, authority, secagg],
+  "Configuration and keys:": [config, partition, authority, secagg],
   "Help:": [explain, doctor],
 };
 

@@ -4,6 +4,7 @@ import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import type { JsonObject, RunMeta } from "../../shared/protocol/run-meta.ts";
 import type { AgreedParameters } from "../../shared/secagg/graph-parameters.ts";
 import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
+import { partitionText } from "../datasets/partitions/specification.ts";
 import { configDocument, invitedPerRound, type RunConfig } from "./config.ts";
 import type { Experiment } from "./experiment.ts";
 import { configHash, modelHash } from "./fingerprints.ts";
@@ -28,7 +29,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
   const parameters = largestRosterParameters(federation.experiment, config);
   const summary = {
     dataset: dataset.name,
-    partition: partitionText(config),
+    partition: partitionText(config.task.partition),
     model: model.name,
     parameters: initial.length,
     classes: dataset.outputs,
@@ -128,21 +129,4 @@ function largestRosterParameters({ task }: Experiment, config: RunConfig): Agree
   if (task.terms.mode === "plaintext") return undefined;
   const parameters = rosterParameters(task.terms, invitedPerRound(config));
   return parameters.ok ? parameters : undefined;
-}
-
-function partitionText({ task: { partition } }: RunConfig): string {
-  switch (partition.kind) {
-    case "iid":
-      return "iid";
-    case "shards":
-      return `${partition.perDevice} shards a device`;
-    case "dirichlet":
-      return `Dirichlet ${partition.alpha}`;
-    case "drawn":
-      return `${partition.perDevice} drawn by each device`;
-    case "quantity":
-      return `log-normal sizes, sigma ${partition.sigma}`;
-    case "natural":
-      return partition.perDevice === undefined ? "natural" : `natural, ${partition.perDevice} owners a device`;
-  }
 }

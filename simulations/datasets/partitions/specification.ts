@@ -31,3 +31,21 @@ export function parsePartition(text: string): HoldingsSpec | undefined {
   const perDevice = kind === "shards" || kind === "drawn" || kind === "natural";
   return perDevice && Number.isSafeInteger(value) ? { kind, perDevice: value } : undefined;
 }
+
+/** A partition in a few words, for people. */
+export function partitionText(partition: HoldingsSpec): string {
+  switch (partition.kind) {
+    case "iid":
+      return "iid";
+    case "shards":
+      return `${partition.perDevice} shards a device`;
+    case "dirichlet":
+      return `Dirichlet ${partition.alpha}`;
+    case "drawn":
+      return `${partition.perDevice} drawn by each device`;
+    case "quantity":
+      return `log-normal sizes, sigma ${partition.sigma}`;
+    case "natural":
+      return partition.perDevice === undefined ? "natural" : `natural, ${partition.perDevice} owners a device`;
+  }
+}
