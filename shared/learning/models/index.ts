@@ -2,6 +2,8 @@ import { MurmurError } from "../../protocol/errors.ts";
 import { cnn } from "./cnn.ts";
 import { checkFit } from "./dataset-fit.ts";
 import { linearRegression, logisticRegression } from "./linear.ts";
+import { lstm } from "./lstm.ts";
+import { mobileCnn } from "./mobile-cnn.ts";
 import type { ModelDefinition } from "./model-definition.ts";
 import type { DatasetShape, ModelFamily } from "./model-family.ts";
 import { softmaxRegression } from "./softmax-regression.ts";
@@ -9,7 +11,7 @@ import { twoNN } from "./two-nn.ts";
 
 /** The models of a fixed shape that come with the program, by the name a configuration uses. Add a line here to add one. */
 export const MODELS: ReadonlyMap<string, ModelDefinition> = new Map(
-  [softmaxRegression, twoNN, cnn].map((definition) => [definition.name, definition]),
+  [softmaxRegression, twoNN, cnn, mobileCnn, lstm].map((definition) => [definition.name, definition]),
 );
 
 /** The models that are as wide as the data, likewise. */

@@ -3,9 +3,9 @@ import { ENGINES } from "../../../client/training/engines.ts";
 import { createOnnxTrainer } from "../../../client/training/onnx/trainer.ts";
 import { createTfjsTrainer } from "../../../client/training/tfjs/trainer.ts";
 import type { Trainer, TrainingTask } from "../../../client/training/trainer.ts";
-import { MODELS, type ModelDefinition } from "../../../shared/learning/models/index.ts";
+import { MODELS, type ModelDefinition, modelFor } from "../../../shared/learning/models/index.ts";
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
-import { bytes, startingPoint, syntheticImages, updateDistance } from "./training-fixtures.ts";
+import { bytes, startingPoint, syntheticExamples, syntheticImages, updateDistance } from "./training-fixtures.ts";
 
 /** The engines that every clone has; tfjs-node joins where a person has installed it. */
 const engines: readonly Trainer["engine"][] = ["onnx", "tfjs"];
@@ -93,6 +93,44 @@ describe.each(small)("the engines agree on %s", (name) => {
     expect(a.steps).toBe(b.steps);
     expect(a.correct).toBe(b.correct);
     expect(Math.abs(a.lossSum - b.lossSum)).toBeLessThan(1e-4 * b.lossSum);
+  });
+});
+
+const table = { inputShape: [13], outputs: 3 } as const;
+
+/** Every model but the large CNN, with the examples that plain JavaScript has time for. */
+const zoo: readonly [name: string, definition: ModelDefinition, batchSize: number][] = [
+  ...[...MODELS.values()]
+    .filter(({ name }) => name !== "cnn")
+    .map((definition): [string, ModelDefinition, number] => [
+      definition.name,
+      definition,
+      definition.name === "mobile-cnn" ? 3 : 10,
+    ]),
+  ["logistic", modelFor("logistic", { ...table, labels: "classes" }), 10],
+  ["linear", modelFor("linear", { ...table, labels: "targets" }), 10],
+];
+
+describe.each(zoo)("the engines agree on %s after two batches", (_, definition, batchSize) => {
+  const start = startingPoint(definition);
+  const examples = syntheticExamples(definition, 2 * batchSize);
+
+  it.each<[string, Partial<TrainingTask>, number]>([
+    ["SGD", {}, 1e-5],
+    ["momentum", { optimizer: { kind: "momentum", momentum: 0.9, nesterov: false } }, 1e-5],
+    ["Adam", { optimizer: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }, learningRate: 1e-3 }, 1e-3],
+  ])("by %s", async (_, options, tolerance) => {
+    const task: TrainingTask = { epochs: 1, batchSize, learningRate: 0.1, ...options };
+    const results = [];
+    for (const engine of engines) {
+      const trainer = await ENGINES[engine](definition);
+      results.push(await trainer.train(start, examples, task, batchOrder()));
+      await trainer.dispose();
+    }
+    const [a, b] = results;
+    expect(a.steps).toBe(2);
+    expect(updateDistance(start, a.parameters, b.parameters)).toBeLessThanOrEqual(tolerance);
+    expect(a.correct).toBe(b.correct);
   });
 });
 

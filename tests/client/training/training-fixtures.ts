@@ -21,6 +21,17 @@ export function syntheticImages(definition: ModelDefinition, count: number): Exa
   return { inputs, labels, inputShape: definition.inputShape, count };
 }
 
+/** Examples of what a model of the zoo takes: characters for the LSTM, else images; targets where its loss is of those. */
+export function syntheticExamples(definition: ModelDefinition, count: number): Examples {
+  const examples = syntheticImages(definition, count);
+  const random = seededRandom(3, "examples");
+  if (definition.name === "lstm") {
+    return { ...examples, inputs: examples.inputs.map(() => random.below(definition.outputs)) };
+  }
+  if (definition.loss === "softmaxCrossEntropy") return examples;
+  return { ...examples, labels: Float32Array.from({ length: count * definition.outputs }, () => random.normal()) };
+}
+
 export function startingPoint(definition: ModelDefinition): ParameterVector {
   const parameters = initialParameters(definition, seededRandom(5, "initial parameters"));
   // Biases that are not zero, so that an engine which drops one is seen.

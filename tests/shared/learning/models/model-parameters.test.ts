@@ -26,6 +26,8 @@ describe("the model zoo", () => {
     ["softmax", 7_850],
     ["2nn", 199_210],
     ["cnn", 1_663_370],
+    ["mobile-cnn", 9_610],
+    ["lstm", 81_104],
   ])("%s has %i parameters", (name, size) => {
     expect(parameterManifestFor(MODELS.get(name)!).size).toBe(size);
   });
