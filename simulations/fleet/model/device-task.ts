@@ -12,9 +12,12 @@ export interface DeviceTask {
   readonly uploadBytes: number;
   /** Keystream of all the masks that a device adds, its self-mask included; 0 without masks. */
   readonly maskBytes: number;
-  /** A device with less memory declines. Google asks for 2 GB (Bonawitz et al. 2019, section 8). */
+  /** A device with less memory declines. */
   readonly minimumMemory: number;
 }
+
+/** Bytes of memory that Google asks a phone for (Bonawitz et al. 2019, section 8). */
+export const MINIMUM_MEMORY = 2 * 2 ** 30;
 
 /** Milliseconds of each part of a device's task, in this order. */
 export interface TaskTimes {

@@ -109,6 +109,43 @@ describe("asynchronous rosters", () => {
     );
   });
 
+  it("wait for the session before, even where enough devices are there", () => {
+    const fleet = withTaskTime(steadyFleet(500), MINUTE);
+    const made = take(fleet, { ...TERMS, startsAt: 0, sessionTime: MINUTE / 2 }, 5);
+    expect(made.map(({ at }) => at / MINUTE)).toEqual([1, 1.5, 2, 2.5, 3]);
+  });
+
+  it("see a device again when its pace is over, whether it was handed over or too stale", () => {
+    const fleet = withTaskTime(steadyFleet(45), MINUTE);
+    for (const [keepsUpdate, sessionTime] of [
+      [true, 0],
+      [true, MINUTE / 2],
+      [false, 0],
+    ] as const) {
+      // Forty end at once, ten are handed over, thirty are too stale: at once, or when the session is over.
+      const terms = { ...TERMS, keepsUpdate, startsAt: 0, sessionTime, maxStaleness: 0 };
+      const made = take(fleet, terms, 30);
+      expect(made.length).toBe(30);
+      const free = new Map<number, number>();
+      for (const { at, contributions: handedOver } of made) {
+        for (const { device, startsAt, course } of handedOver) {
+          const lastFree = free.get(device);
+          if (lastFree !== undefined) expect(startsAt - lastFree).toBeGreaterThanOrEqual(8 * MINUTE);
+          free.set(device, keepsUpdate ? at : course.at);
+        }
+      }
+      expect(Math.max(...made.map((roster) => roster.stale.length))).toBeGreaterThanOrEqual(20);
+      // Everybody of the forty-five, the too stale of the first minute included.
+      expect(free.size).toBe(45);
+    }
+  });
+
+  it("look for devices again where too few were eligible", () => {
+    const few = createFleetModel({ size: 30, seed: 1 });
+    const made = take(few, { ...TERMS, concurrency: 20, goal: 3 }, 20);
+    expect(made.length).toBe(20);
+  });
+
   it("drop those whose model is too old: nobody trains in vain", () => {
     const fleet = withTaskTime(steadyFleet(500), MINUTE);
     const made = take(fleet, { ...TERMS, startsAt: 0, sessionTime: 0, maxStaleness: 1 }, 4);

@@ -1,4 +1,4 @@
-import type { DeviceTask } from "../../../../simulations/fleet/model/device-task.ts";
+import { type DeviceTask, MINIMUM_MEMORY } from "../../../../simulations/fleet/model/device-task.ts";
 import { createFleetModel, type FleetModel } from "../../../../simulations/fleet/model/fleet-model.ts";
 
 /** A task of the 2NN: 600 examples take a second or less of arithmetic. */
@@ -9,7 +9,7 @@ export const TASK: DeviceTask = {
   downloadBytes: 800_000,
   uploadBytes: 800_000,
   maskBytes: 0,
-  minimumMemory: 2 * 2 ** 30,
+  minimumMemory: MINIMUM_MEMORY,
 };
 
 /** A fleet that is always there and where nothing fails: only the devices' speeds differ. */

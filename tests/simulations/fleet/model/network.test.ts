@@ -67,6 +67,17 @@ describe("a fleet's links", () => {
     expect(Math.abs(deviation(factors) - 0.4)).toBeLessThan(0.015);
     expect(Math.min(...factors)).toBeCloseTo(0.1, 9);
   });
+
+  it("vary by themselves in either direction", () => {
+    const network = createNetworkModel(1, "lte");
+    const { down, up } = network.link(5);
+    const slower = Array.from({ length: 2_000 }, (_, round) => {
+      const rateDown = (8_000 * CNN_BYTES) / (network.transferTime(5, round, "down", CNN_BYTES) - lte.roundTrip);
+      const rateUp = (8_000 * CNN_BYTES) / (network.transferTime(5, round, "up", CNN_BYTES) - lte.roundTrip);
+      return rateDown < down === rateUp < up ? 1 : 0;
+    });
+    expect(Math.abs(mean(slower) - 0.5)).toBeLessThan(0.05);
+  });
 });
 
 function mean(values: readonly number[]): number {

@@ -83,6 +83,16 @@ describe("a phone's eligibility", () => {
     );
   });
 
+  it("is disjoint from one day to the next, where a long night runs into a day's first charge", () => {
+    const into = new Float64Array(600);
+    let overlaps = 0;
+    for (let index = 0; index < 5_000; index++) {
+      const count = phones.within(index, 0, 7 * DAY, into);
+      for (let i = 1; i < count; i++) if (into[2 * i] < into[2 * i - 1]) overlaps++;
+    }
+    expect(overlaps).toBe(0);
+  });
+
   it("is judged through the whole of a task", () => {
     const interval = phones.next(3, 0);
     if (interval === undefined) throw new Error("a phone is eligible in any year");
