@@ -1,13 +1,12 @@
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
-import { MurmurError } from "../../../shared/protocol/errors.ts";
 import { labelType } from "../loss.ts";
 import { STEP_NUMBERS } from "../optimizer.ts";
 import { type GraphBuilder, graphBuilder, type Value, type ValueType } from "./graph-builder.ts";
 import { type LoweringContext, producer, type TracedKernel, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
+import { lowering } from "./lowering.ts";
 import type { OnnxGraph } from "./model-proto.ts";
 import { type BatchTrace, INPUT, noiseInput, parameterInput, type StepTrace } from "./trace.ts";
-import { UntraceableModelError } from "./untraceable-model-error.ts";
 
 /** Inputs of a training graph that a single step does not have. */
 export const TRAINING_INPUT = { order: "order", labels: "allLabels", examples: "allExamples" } as const;
@@ -103,57 +102,6 @@ export function compileEvaluation(trace: BatchTrace, batch: number, definition: 
 
 function parameterInputs({ manifest }: BatchTrace, graph: GraphBuilder): Value[] {
   return manifest.tensors.map(({ shape }, i) => graph.input(parameterInput(i), { type: "float32", shape }));
-}
-
-/** Lowers values when they are asked for, so that what no output needs is never in the graph. */
-function lowering(graph: GraphBuilder, input: (name: string, type: ValueType) => Value | undefined): LoweringContext {
-  const lowered = new Map<TracedValue, Value>();
-  const context: LoweringContext = {
-    graph,
-    value(traced) {
-      const known = lowered.get(traced);
-      if (known !== undefined) return known;
-      const value = lower(traced);
-      lowered.set(traced, value);
-      return value;
-    },
-  };
-
-  const results = new Map<TracedKernel, readonly Value[]>();
-
-  function resultsOf(kernel: TracedKernel): readonly Value[] {
-    const known = results.get(kernel);
-    if (known !== undefined) return known;
-    const made = [lowerKernel(kernel, context)].flat();
-    results.set(kernel, made);
-    return made;
-  }
-
-  function lower({ source, type, shape }: TracedValue): Value {
-    switch (source.kind) {
-      case "input": {
-        const value = input(source.name, { type, shape });
-        if (value === undefined) throw new Error(`The graph has no input "${source.name}".`);
-        return value;
-      }
-      case "constant":
-        return graph.constant({ type, shape }, source.values);
-      case "kernel":
-        return resultsOf(source.kernel)[source.index];
-    }
-  }
-
-  return context;
-}
-
-function lowerKernel(kernel: TracedKernel, context: LoweringContext) {
-  try {
-    return KERNELS[kernel.name].lower(kernel, context);
-  } catch (cause) {
-    if (cause instanceof MurmurError || !(cause instanceof Error)) throw cause;
-    const { name, layer } = kernel;
-    throw new UntraceableModelError(`the kernel ${name} has no such form: ${cause.message}`, { kernel: name, layer });
-  }
 }
 
 /** A sum base + x, by the form that x's kernel has for it, where nothing else reads x: how weights are updated. */

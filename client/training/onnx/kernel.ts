@@ -25,7 +25,10 @@ export type KernelAttributes = Readonly<Record<string, unknown>>;
 /** Where kernels are lowered to: a graph, and the values that traced values have in it. */
 export interface LoweringContext {
   readonly graph: GraphBuilder;
+  /** The value as tfjs lays it out. */
   value(traced: TracedValue): Value;
+  /** Images, [n, H, W, C] in tfjs, as [H, W, n, C]. */
+  spatial(traced: TracedValue): Value;
 }
 
 /** What the tracer has to know about one tfjs kernel. A new kernel is one such entry. */
@@ -34,6 +37,8 @@ export interface KernelLowering {
   infer(inputs: Readonly<Record<string, TracedValue>>, attributes: KernelAttributes): OneOrMore<ValueType>;
   /** Adds ONNX nodes that compute it. */
   lower(kernel: TracedKernel, context: LoweringContext): OneOrMore<Value>;
+  /** The result as [H, W, n, C], where that is how it comes about: then it is transposed only where tfjs's order is asked for. */
+  lowerSpatial?(kernel: TracedKernel, context: LoweringContext): Value | undefined;
   /** Adds nodes that compute `base` plus the result, where that is cheaper than a sum: how weights are updated. */
   addTo?(base: Value, kernel: TracedKernel, context: LoweringContext): Value;
 }
@@ -48,6 +53,23 @@ export function producer(traced: TracedValue, transparent: readonly string[] = [
   if (traced.source.kind !== "kernel") return undefined;
   const { kernel } = traced.source;
   return transparent.includes(kernel.name) ? producer(kernel.inputs.x, transparent) : kernel;
+}
+
+/** The value itself, behind kernels that leave it what it is. */
+export function origin(traced: TracedValue): TracedValue {
+  if (traced.source.kind !== "kernel") return traced;
+  const { name, inputs } = traced.source.kernel;
+  const same =
+    name === "Identity" ||
+    (name === "Reshape" && inputs.x.shape.join() === traced.shape.join()) ||
+    (name === "Cast" && inputs.x.type === traced.type);
+  return same ? origin(inputs.x) : traced;
+}
+
+/** The kernel that made a value, behind kernels that leave it what it is. */
+export function originKernel(traced: TracedValue): TracedKernel | undefined {
+  const { source } = origin(traced);
+  return source.kind === "kernel" ? source.kernel : undefined;
 }
 
 export function sizeOf(shape: readonly number[]): number {

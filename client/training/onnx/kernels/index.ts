@@ -5,9 +5,12 @@ import { DENSE } from "./dense.ts";
 import { DEPTHWISE } from "./depthwise.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { NORMALISATION } from "./normalisation.ts";
+import { sumOfPooledGradient } from "./pooled-convolution.ts";
 import { POOLING } from "./pooling.ts";
 import { REARRANGING } from "./rearranging.ts";
 import { SHAPES_AND_SUMS } from "./shapes-and-sums.ts";
+
+const { Sum } = SHAPES_AND_SUMS;
 
 /** Every tfjs kernel that can be traced, by the name that tfjs gives it. */
 export const KERNELS: KernelTable = {
@@ -20,4 +23,5 @@ export const KERNELS: KernelTable = {
   ...NORMALISATION,
   ...DEPTHWISE,
   ...AVERAGE_POOLING,
+  Sum: { ...Sum, lower: (kernel, context) => sumOfPooledGradient(kernel, context) ?? Sum.lower(kernel, context) },
 };

@@ -1,6 +1,7 @@
 import { backend_util } from "@tensorflow/tfjs-core";
 import type { GraphBuilder, Value } from "../graph-builder.ts";
 import type { KernelAttributes, KernelTable } from "../kernel.ts";
+import { pooledConvolution, pooledResult } from "./pooled-convolution.ts";
 import { gatherRows } from "./rows.ts";
 
 /**
@@ -9,6 +10,10 @@ import { gatherRows } from "./rows.ts";
  */
 export const POOLING: KernelTable = {
   MaxPool: {
+    lowerSpatial: ({ inputs: { x }, attributes }, context) => {
+      const pool = pooledConvolution(x, attributes, context);
+      return pool === undefined ? undefined : pooledResult(pool, context);
+    },
     infer: ({ x }, attributes) => ({ type: "float32", shape: poolInfo(x.shape, attributes).outShape }),
     lower: ({ inputs: { x }, attributes }, { graph, value }) => {
       const info = poolInfo(x.shape, attributes);
