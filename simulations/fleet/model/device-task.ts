@@ -16,7 +16,7 @@ export interface DeviceTask {
   readonly minimumMemory: number;
 }
 
-/** Bytes of memory that Google asks a phone for (Bonawitz et al. 2019, section 8). */
+/** Bytes of memory that Google asks a phone for (Bonawitz et al. 2019). */
 export const MINIMUM_MEMORY = 2 * 2 ** 30;
 
 /** Milliseconds of each part of a device's task, in this order. */

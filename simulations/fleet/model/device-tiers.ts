@@ -30,7 +30,7 @@ const GB = 2 ** 30;
  * `device_util.py`). Tiers and deviations give the logarithm of the rate a standard deviation of 0.92 over the fleet;
  * AI-Benchmark's scores of 333 phones have 0.93. Jitter: FLASH measured 1 to 6 %, and other programs contend.
  * Overhead, throttling, power (below the peaks of 3.6 to 5.5 W that AutoFL gives) and start-up are assumed; batteries
- * are typical, of 4,700, 5,000 and 4,000 mAh. 2 GB is Google's floor (Bonawitz et al. 2019, section 8).
+ * are typical, of 4,700, 5,000 and 4,000 mAh. 2 GB is Google's floor (Bonawitz et al. 2019).
  */
 export const DEVICE_TIERS: readonly DeviceTier[] = [
   {

@@ -25,7 +25,7 @@ export interface AccessNetwork {
 /**
  * WiFi rates as FLASH traced them of 19 users (medians 35 and 26 Mbit/s, log deviations 0.47 and 0.68), rounded. LTE
  * rates and the power of both radios: Huang et al., "A close examination of performance and power characteristics of 4G
- * LTE networks", MobiSys 2012, sections 4 and 5 and table 3. LTE's deviation, the round trips and the losses are assumed.
+ * LTE networks", MobiSys 2012. LTE's deviation, the round trips and the losses are assumed.
  */
 export const ACCESS_NETWORKS = {
   wifi: {

@@ -4,7 +4,7 @@ import type { Eligibility } from "./eligibility.ts";
 /**
  * A generator of phones that are idle, charging and on an unmetered network, calibrated to what Bonawitz et al. 2019
  * (arXiv 1902.01046) publish: participation of a US population swings fourfold between day and night, and 6 to 10 % of
- * devices are lost in a round of two to three minutes (their sections 9 and 5). All lengths are milliseconds.
+ * devices are lost in a round of two to three minutes. All lengths are milliseconds.
  *
  *     charges of a person's day       |-day-|    |day|           |--------night--------|
  *     of those on WiFi                |-day-|                    |--------night--------|
