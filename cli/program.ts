@@ -7,6 +7,7 @@ import { config } from "./commands/config.ts";
 import { device } from "./commands/device.ts";
 import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
+import { exportCommand } from "./commands/export.ts";
 import { init } from "./commands/init.ts";
 import { join } from "./commands/join.ts";
 import { list } from "./commands/list.ts";
@@ -26,7 +27,7 @@ import { colours } from "./views/colours.ts";
 
 /** Every command, by the group that the help lists it under. One line adds one. */
 const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
-  "Runs:": [init, run, serve, list, show, compare, verify, rm],
+  "Runs:": [init, run, serve, list, show, compare, verify, exportCommand, rm],
   "Devices:": [join, device],
   "A running coordinator:": [token, stop],
   "Configuration and keys:": [config, partition, authority, secagg],
