@@ -148,6 +148,16 @@ export const ERROR_CATALOGUE = {
     hint: "Choose another model or dataset; `logistic` and `linear` take the width of a table from its columns.",
     exitCode: 3,
   },
+  "model-untrainable": {
+    what: "tfjs cannot train the model on its backend: an operation, or its gradient, is missing there.",
+    hint: "Leave out the layer that the message names, or train with another engine.",
+    exitCode: 3,
+  },
+  "model-has-statistics": {
+    what: "The model keeps statistics of the examples among its parameters, and the run is to be differentially private.",
+    hint: "Use layer or group normalisation in place of batch normalisation.",
+    exitCode: 3,
+  },
   "model-unseeded": {
     what: "A layer of the model draws random numbers that the run's seed does not decide, so no run could be repeated.",
     hint: "Use Dropout, SpatialDropout1D, GaussianDropout or GaussianNoise in its place.",

@@ -37,6 +37,10 @@ const optimizer = z.discriminatedUnion(
 
 const train = z.strictObject({
   engine: z.enum(["onnx", "tfjs", "tfjs-node"]).default("onnx").meta({ description: "what trains on a device" }),
+  fallback: z
+    .enum(["onnx", "tfjs", "tfjs-node"])
+    .exactOptional()
+    .meta({ description: "what trains instead, where the engine cannot train the model; the run says that it does" }),
   epochs: count.default(1).meta({ description: "passes over a device's examples in a round" }),
   batch: count.default(10).meta({ description: "examples in a step of SGD" }),
   lr: z.number().positive().default(0.1).meta({ description: "learning rate on the device" }),

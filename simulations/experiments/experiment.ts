@@ -1,3 +1,5 @@
+import { chooseEngine } from "../../client/training/engines.ts";
+import type { Trainer } from "../../client/training/trainer.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
@@ -27,6 +29,8 @@ export interface Experiment {
   readonly holdings: Holdings;
   readonly pool: TrainingPool;
   readonly algorithm: Algorithm;
+  /** What trains: the configuration's engine, or its fallback. */
+  readonly engine: Trainer["engine"];
   /** Before the first round, drawn from the seed. */
   readonly initial: ParameterVector;
   /** On the public test set. */
@@ -41,6 +45,8 @@ export interface ExperimentOptions {
   readonly taskId: Uint8Array;
   /** The pinned enrolment authority's key, at `active-server`. */
   readonly authority?: Uint8Array;
+  /** Told when another engine trains than the one that was asked for. */
+  readonly warn?: (text: string) => void;
   /** Where the devices of this process are trained; without it, in this thread. */
   readonly createPool?: CreatePool;
 }
@@ -56,8 +62,11 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const algorithm = configuredAlgorithm(config);
   const values = algorithm.broadcast(algorithm.init(initial)).length;
   const task = createTask(config, provider, taskId, values, holdings.largest, authority);
+  const { engine, instead } = await chooseEngine(model, config.train.engine, config.train.fallback);
+  if (instead !== undefined)
+    options.warn?.(`${instead.message} The engine ${engine} trains it, as train.fallback says.`);
   const setting: FleetSetting = {
-    engine: config.train.engine,
+    engine,
     model: config.task.model,
     dataset,
     devices: config.fleet.devices,
@@ -72,6 +81,7 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     inputs: recordInputs(config, dataset),
     holdings,
     dataset,
+    engine,
     pool,
     algorithm,
     initial,

@@ -16,7 +16,7 @@ export function federateInProcess(createPool: CreatePool): Federate {
 }
 
 async function federate(
-  { config, provider, folder, taskId, clock }: FederateContext,
+  { config, provider, folder, taskId, clock, warn }: FederateContext,
   createPool: CreatePool,
 ): Promise<Federation> {
   const journal = openFleetJournal(join(folder, FLEET_JOURNAL_FILE));
@@ -34,6 +34,7 @@ async function federate(
       journal,
       memories,
       createPool,
+      warn,
       ...authority,
     });
     return {

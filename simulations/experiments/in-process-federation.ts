@@ -50,6 +50,8 @@ export interface InProcessOptions {
   readonly memories: Pick<MemoryStore, "of">;
   /** At `active-server`. */
   readonly authority?: { readonly publicKey: Uint8Array; readonly certify: Certify };
+  /** Told when another engine trains than the one that was asked for. */
+  readonly warn?: (text: string) => void;
   /** Where devices are trained; without it, in this thread. */
   readonly createPool?: CreatePool;
 }
@@ -63,6 +65,7 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     provider,
     taskId,
     ...(authority === undefined ? {} : { authority: authority.publicKey }),
+    ...(options.warn === undefined ? {} : { warn: options.warn }),
     ...(options.createPool === undefined ? {} : { createPool: options.createPool }),
   });
   const { task, pool } = experiment;

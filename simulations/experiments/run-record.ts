@@ -60,7 +60,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
       taskId: toHex(task.terms.taskId),
       transport: options.transport,
       ...inputs,
-      engine: config.train.engine,
+      engine: federation.experiment.engine,
       initialModelHash: modelHash(initial),
       seeds: "SHA-256 of (seed, purpose, round, device) into xoshiro128++",
     },

@@ -72,7 +72,7 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
   });
   try {
     checkInputs(meta, federation.experiment.inputs);
-    return conclude(recorded, await replay(options, federation, recorded), comparisonOf(config, meta, options.machine));
+    return conclude(recorded, await replay(options, federation, recorded), comparisonOf(meta, options.machine));
   } finally {
     await federation.dispose();
     memories.close();
@@ -179,7 +179,7 @@ function conclude(recorded: Recorded, again: Replay, comparison: Verification["c
   };
 }
 
-function comparisonOf(config: RunConfig, { stamp }: RunMeta, machine: VerifyOptions["machine"]) {
+function comparisonOf({ stamp }: RunMeta, machine: VerifyOptions["machine"]) {
   const same = stamp.cpu === machine.cpu && stamp.node === machine.node;
-  return config.train.engine === "onnx" && same ? "bit-exact" : "tolerance";
+  return stamp.engine === "onnx" && same ? "bit-exact" : "tolerance";
 }

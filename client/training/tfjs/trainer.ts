@@ -8,7 +8,7 @@ import type { ModelDefinition } from "../../../shared/learning/models/model-defi
 import { parameterManifestOf } from "../../../shared/learning/models/model-parameters.ts";
 import type { ParameterManifest, ParameterVector, TensorEntry } from "../../../shared/learning/parameters.ts";
 import { MurmurError } from "../../../shared/protocol/errors.ts";
-import type { SeededRandom } from "../../../shared/random/seeded-random.ts";
+import { type SeededRandom, seededRandom } from "../../../shared/random/seeded-random.ts";
 import { epochBatches } from "../batches.ts";
 import { checkParameters, checkTrainable } from "../checks.ts";
 import { type BatchOutcome, batchOutcome, labelType, scaledObjective } from "../loss.ts";
@@ -56,6 +56,19 @@ export async function createTfjsTrainer(
     fillNoise(site, values, draws);
     return tf.tensor(values, [...site.shape], "float32");
   });
+
+  try {
+    draws = seededRandom(0, "trial");
+    withBackend(backend, () => tryStep(model, manifest, definition));
+  } catch (cause) {
+    model.dispose();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MurmurError(
+      "model-untrainable",
+      `The engine ${engine} cannot train "${definition.name}" on the backend ${backend}: ${reason}`,
+      { cause },
+    );
+  }
 
   /** The figures of some batches, read after all of them were queued on the device. */
   async function totals(outcomes: readonly BatchOutcome[]): Promise<{ lossSum: number; correct: number }> {
@@ -167,6 +180,19 @@ function startTraining(
       tf.dispose(shifts);
     },
   };
+}
+
+/** A step on an example of zeros, from parameters of zero: what cannot be trained is known before training starts. */
+function tryStep(model: LayersModel, manifest: ParameterManifest, definition: ModelDefinition): void {
+  const zeros = new Float32Array(manifest.size);
+  const training = startTraining(model, manifest, definition, { epochs: 1, batchSize: 1, learningRate: 0 }, zeros);
+  const inputs = new Float32Array(definition.inputShape.reduce((product, length) => product * length, 1));
+  const labels = labelType(definition).type === "int32" ? new Int32Array(1) : new Float32Array(definition.outputs);
+  try {
+    tf.dispose(training.step({ inputs, labels, count: 1 }));
+  } finally {
+    training.dispose();
+  }
 }
 
 function forward(

@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { ENGINES } from "../../../client/training/engines.ts";
+import { chooseEngine, ENGINES } from "../../../client/training/engines.ts";
 import { MODELS } from "../../../shared/learning/models/index.ts";
+import { sequentialModel } from "./layer-fixtures.ts";
 
 const prints = (["log", "info", "warn", "error"] as const).map((method) => vi.spyOn(console, method));
 afterAll(() => {
@@ -33,6 +34,34 @@ describe("the list of engines", () => {
       message: "@tensorflow/tfjs-node is not installed.",
       hint: expect.stringContaining("npm install @tensorflow/tfjs-node"),
     });
+  });
+
+  it("says before training which layer tfjs has no gradient for", async () => {
+    const definition = sequentialModel([4], (l) => [
+      l.dense({ units: 3, inputShape: [4] }),
+      l.thresholdedReLU({ theta: 1 }),
+      l.dense({ units: 3 }),
+    ]);
+    await expect(ENGINES.tfjs(definition)).rejects.toMatchObject({
+      name: "model-untrainable",
+      message: expect.stringContaining("gradient function not found for Greater"),
+    });
+  });
+
+  it("chooses the fallback for a model that the engine cannot train, and says why", async () => {
+    const softmax = MODELS.get("softmax")!;
+    const enlarged = sequentialModel([2, 2, 1], (l) => [
+      l.upSampling2d({ name: "enlarged", size: [2, 2], inputShape: [2, 2, 1] }),
+      l.dense({ units: 3 }),
+    ]);
+    expect(await chooseEngine(softmax, "onnx", "tfjs")).toEqual({ engine: "onnx" });
+    expect(await chooseEngine(enlarged, "onnx", "tfjs")).toMatchObject({
+      engine: "tfjs",
+      instead: { name: "model-untraceable", message: expect.stringContaining("ResizeNearestNeighbor") },
+    });
+    expect(await chooseEngine(enlarged, "onnx", undefined)).toEqual({ engine: "onnx" });
+    const random = sequentialModel([4], (l) => [l.alphaDropout({ rate: 0.5, inputShape: [4] }), l.dense({ units: 3 })]);
+    await expect(chooseEngine(random, "onnx", "tfjs")).rejects.toMatchObject({ name: "model-untraceable" });
   });
 
   it("prints nothing: tfjs's CPU backend would advertise tfjs-node at its first write", () => {

@@ -37,6 +37,41 @@ function weightsOf(folder: string): Buffer {
   return readFileSync(join(folder, "model.f32"));
 }
 
+describe("a model that the engine cannot train", () => {
+  const MODEL = `export const model = {
+    name: "enlarged",
+    inputShape: [28, 28, 1],
+    outputs: 10,
+    loss: "softmaxCrossEntropy",
+    createModel: (tf) => tf.sequential({ layers: [
+      tf.layers.averagePooling2d({ name: "small", poolSize: 7, inputShape: [28, 28, 1] }),
+      tf.layers.upSampling2d({ name: "large", size: [2, 2] }),
+      tf.layers.flatten({ name: "flat" }),
+      tf.layers.dense({ name: "logits", units: 10 }),
+    ] }),
+  };`;
+  const configFor = (train: Parameters<typeof smallConfig>[0] & object) => {
+    const model = join(temporaryFolder(), "enlarged.mjs");
+    writeFileSync(model, MODEL);
+    return smallConfig({ ...train, task: { model }, round: { count: 1 } });
+  };
+
+  it("is trained by the fallback: the run's log and its record say so, and it can be verified", async () => {
+    const { events, folder } = await playRun(configFor({ train: { fallback: "tfjs" } }));
+    const logged = events.flatMap((event) => (event.type === "log" ? [event.p] : []));
+    expect(logged).toContainEqual({
+      level: "warn",
+      text: expect.stringMatching(/ResizeNearestNeighbor .*layer "large".* engine tfjs trains it/),
+    });
+    expect(openRunReader(folder).meta()?.stamp.engine).toBe("tfjs");
+    expect(await verify(folder)).toMatchObject({ matches: true, comparison: "tolerance" });
+  });
+
+  it("ends the run before it begins where there is no fallback", async () => {
+    await expect(playRun(configFor({}))).rejects.toMatchObject({ name: "model-untraceable" });
+  });
+});
+
 describe("the same seed", () => {
   it("gives the same parameters, byte for byte, whatever secrets are drawn and whoever computes them", async () => {
     const config = smallConfig();
