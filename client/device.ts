@@ -235,7 +235,7 @@ export function createDevice(options: DeviceOptions): Device {
   /** What was kept of the rounds that this one builds on. */
   function recall({ configuration: { agreement, procedure } }: RoundContext): Pick<Received, "memory"> {
     if (procedure === undefined) return {};
-    const memory = options.memory?.recall(agreement.taskId, procedure.applied);
+    const memory = options.memory?.recall(agreement.taskId, procedure.lost);
     return memory === undefined ? {} : { memory };
   }
 

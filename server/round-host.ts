@@ -173,6 +173,9 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
           watch.onFacts(facts);
         },
       });
+      // Devices hear how it ended before it is stored: a coordinator that is killed in between says which round it lost,
+      // and could not say which one a device has not heard the end of.
+      await hub.handedOver();
       return { invited, traffic, opened };
     },
   };

@@ -1,5 +1,5 @@
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
-import type { DeviceProcedure } from "../shared/learning/device-procedure.ts";
+import { type DeviceProcedure, MOST_LOST_ROUNDS } from "../shared/learning/device-procedure.ts";
 import type { LocalTraining } from "../shared/learning/local-training.ts";
 import { parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
@@ -43,8 +43,8 @@ export interface FederatedTask {
 export interface Broadcast {
   /** The model, and whatever else the algorithm sends with it. */
   readonly values: Float32Array;
-  /** The last round whose sum is in them; 0 before the first. */
-  readonly applied: number;
+  /** Rounds that devices may have seen to their end and that were never stored, ascending. */
+  readonly lost: readonly number[];
 }
 
 export interface OpenRound {
@@ -71,7 +71,7 @@ export function openRound(
   provider: CryptoProvider,
   task: FederatedTask,
   number: number,
-  { values, applied }: Broadcast,
+  { values, lost }: Broadcast,
   invited: readonly DeviceId[],
   nowSeconds: number,
   { identityOf, createSecAgg }: OpenRoundOptions = {},
@@ -87,7 +87,7 @@ export function openRound(
     model: task.model,
     parameters: values.length,
     training: task.training,
-    ...(task.procedure === undefined ? {} : { procedure: { kind: task.procedure, applied: encodeRoundId(applied) } }),
+    ...(task.procedure === undefined ? {} : { procedure: { kind: task.procedure, lost: lostRoundIds(lost) } }),
     deadlines: task.deadlines,
     ...(task.simulationSeed === undefined ? {} : { simulationSeed: task.simulationSeed }),
   };
@@ -126,6 +126,10 @@ export function openRound(
     model,
     decode: (sum, survivors) => decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number }),
   };
+}
+
+function lostRoundIds(lost: readonly number[]): Uint8Array[] {
+  return lost.slice(-MOST_LOST_ROUNDS).map(encodeRoundId);
 }
 
 /** The least number with which the first stages may end (`architecture.md`, "A round"). */

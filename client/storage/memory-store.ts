@@ -64,14 +64,12 @@ export function openMemoryStore({ path, errors }: MemoryStoreOptions): MemorySto
   return {
     of(device) {
       return {
-        recall: (task, applied) =>
+        recall: (task, lost) =>
           reporting(() => {
             if (opened === undefined && (path === undefined || !existsSync(path))) return undefined;
             const database = open();
-            const isVoid = database.prepare(`SELECT 1 FROM memories WHERE ${MINE} AND round > ?`);
-            if (isVoid.get(device, task, applied) !== undefined) {
-              database.prepare(`DELETE FROM memories WHERE ${MINE} AND round > ?`).run(device, task, applied);
-            }
+            const forget = database.prepare(`DELETE FROM memories WHERE ${MINE} AND round = ?`);
+            for (const round of lost) forget.run(device, task, round);
             const last = database.prepare(`SELECT vector FROM memories WHERE ${MINE} ORDER BY round DESC LIMIT 1`);
             const row = last.get(device, task) as { readonly vector: Uint8Array } | undefined;
             // A copy: a blob's bytes need not be aligned, and belong to the driver.

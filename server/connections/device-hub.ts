@@ -69,6 +69,8 @@ export interface DeviceHub {
   onChange(listener: () => void): () => void;
   /** Takes devices that wait into a round, until it is over. */
   occupy(devices: readonly DeviceId[], listener: RoundListener): RoundLinks;
+  /** Once everything that was sent until now has been handed to the sockets. */
+  handedOver(): Promise<void>;
   /** Ends the connection of a key, if it has one. */
   disconnect(publicKey: string, reason: Refusal, message: string): boolean;
   /** Refuses everybody, now and from now on. */
@@ -279,6 +281,7 @@ export function createDeviceHub(options: DeviceHubOptions): DeviceHub {
     get regulars() {
       return regulars.size;
     },
+    handedOver: () => pump.handedOver(),
     missAbsent() {
       for (const connection of regulars) if (!waiting.has(connection)) regulars.delete(connection);
     },

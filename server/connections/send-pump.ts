@@ -11,6 +11,8 @@ export interface SendPump {
   push(socket: DeviceSocket, frame: Uint8Array): void;
   /** Frames that have not been handed to their socket yet. */
   readonly queued: number;
+  /** Once every frame that was pushed until now has been handed to its socket, or the pump is closed. */
+  handedOver(): Promise<void>;
   close(): void;
 }
 
@@ -45,6 +47,10 @@ export function createSendPump({ clock, defer, patience, onStalled, inFlight = I
   let places = inFlight;
   let scheduled = 0;
   let cancelCheck: (() => void) | undefined;
+  let pushed = 0;
+  let handed = 0;
+  /** In the order of what they wait for. */
+  let waiting: { readonly until: number; readonly resolve: () => void }[] = [];
   const sending = new Set<Sending>();
 
   /** One turn of the event loop for each send that can start. */
@@ -69,6 +75,8 @@ export function createSendPump({ clock, defer, patience, onStalled, inFlight = I
     sending.add(entry);
     watch();
     socket.send(frame, () => finish(entry));
+    handed++;
+    while (waiting.length > 0 && waiting[0].until <= handed) waiting.shift()?.resolve();
   }
 
   function finish(entry: Sending): void {
@@ -109,14 +117,22 @@ export function createSendPump({ clock, defer, patience, onStalled, inFlight = I
 
   return {
     push(socket, frame) {
+      pushed++;
       queue.push({ socket, frame });
       schedule();
     },
     get queued() {
       return queue.length - head;
     },
+    handedOver() {
+      if (handed === pushed) return Promise.resolve();
+      return new Promise((resolve) => void waiting.push({ until: pushed, resolve }));
+    },
     close() {
       cancelCheck?.();
+      for (const { resolve } of waiting) resolve();
+      waiting = [];
+      handed = pushed;
       queue = [];
       head = 0;
       sending.clear();

@@ -8,11 +8,11 @@ export type DeviceProcedure = ScaffoldProcedure;
 export interface ScaffoldProcedure {
   readonly kind: "scaffold";
   /**
-   * The last round whose sum is in what is broadcast: 16 bytes, zeros before the first. What a device kept of a later
-   * round was of one that the coordinator lost before it was stored, and is void.
+   * Rounds that devices may have seen to their end and that the coordinator lost before they were stored: 16 bytes each,
+   * ascending. What a device kept of one of them is void.
    */
-  readonly applied: Uint8Array;
+  readonly lost: readonly Uint8Array[];
 }
 
-/** What {@link ScaffoldProcedure.applied} is before the first round. */
-export const NO_ROUND = new Uint8Array(16);
+/** As many as a coordinator names, the latest of them: one for each time that it was killed in the middle of a round. */
+export const MOST_LOST_ROUNDS = 1024;

@@ -1,4 +1,3 @@
-import { compareBytes } from "../crypto/bytes.ts";
 import type { DeviceProcedure } from "../learning/device-procedure.ts";
 import type { LocalTraining } from "../learning/local-training.ts";
 import { decodeAgreement, encodeAgreement, type SecAggAgreement } from "../secagg/agreement.ts";
@@ -86,9 +85,6 @@ export function decodeConfiguration(body: Uint8Array): Configuration {
     if (parameters === 0 || parameters > MOST_PARAMETERS) throw new FrameError(`a model of ${parameters} parameters`);
     const training = readTraining(reader);
     const procedure = readProcedure(reader);
-    if (procedure !== undefined && compareBytes(procedure.applied, agreement.roundId) >= 0) {
-      throw new FrameError("a round that builds on itself or a later one");
-    }
     const deadlines = { configure: reader.u32(), train: reader.u32(), exchange: reader.u32() };
     const simulationSeed = reader.boolean() ? readSeed(reader) : undefined;
     return {

@@ -1,4 +1,5 @@
-import type { DeviceProcedure } from "../learning/device-procedure.ts";
+import { compareBytes } from "../crypto/bytes.ts";
+import { type DeviceProcedure, MOST_LOST_ROUNDS } from "../learning/device-procedure.ts";
 import type { LocalOptimizer, LocalTraining } from "../learning/local-training.ts";
 import type { Reader, Writer } from "./encoding.ts";
 import { FrameError } from "./frame.ts";
@@ -92,10 +93,10 @@ function readOptional(reader: Reader, name: string): number | undefined {
 const DELTA = 0;
 const SCAFFOLD = 1;
 
-/** `u8` procedure: 0 the difference alone, 1 SCAFFOLD, and with that `[16]` the last round whose sum is applied. */
+/** `u8` procedure: 0 the difference alone, 1 SCAFFOLD, and with that `list([16])` the lost rounds, ascending. */
 export function writeProcedure(writer: Writer, procedure: DeviceProcedure | undefined): void {
   if (procedure === undefined) writer.u8(DELTA);
-  else writer.u8(SCAFFOLD).fixed(procedure.applied, 16);
+  else writer.u8(SCAFFOLD).list(procedure.lost, (item, roundId) => item.fixed(roundId, 16));
 }
 
 /** @throws {FrameError} */
@@ -103,5 +104,9 @@ export function readProcedure(reader: Reader): DeviceProcedure | undefined {
   const kind = reader.u8();
   if (kind === DELTA) return undefined;
   if (kind !== SCAFFOLD) throw new FrameError(`there is no procedure ${kind}`);
-  return { kind: "scaffold", applied: reader.fixed(16) };
+  const lost = reader.list(MOST_LOST_ROUNDS, (item) => item.fixed(16));
+  if (lost.some((roundId, i) => i > 0 && compareBytes(lost[i - 1], roundId) >= 0)) {
+    throw new FrameError("lost rounds that do not ascend");
+  }
+  return { kind: "scaffold", lost };
 }

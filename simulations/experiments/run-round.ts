@@ -13,8 +13,8 @@ import type { RunContext } from "./run-context.ts";
 /** How far a run has come. */
 export interface Progress {
   readonly state: AlgorithmState;
-  /** The last round whose sum is in the state; 0 before the first. */
-  readonly applied: number;
+  /** Rounds that an earlier process was killed in. */
+  readonly lost: readonly number[];
   /** Rounds that were committed. */
   readonly committed: number;
 }
@@ -27,8 +27,8 @@ export interface Progress {
 export async function playRound(run: RunContext, progress: Progress): Promise<Progress | "abandoned" | "stopped"> {
   const { options, store, federation, recorder } = run;
   const { clock, stopwatch, stop } = options;
-  const { state, applied } = progress;
-  const broadcast = { values: federation.experiment.algorithm.broadcast(state), applied };
+  const { state, lost } = progress;
+  const broadcast = { values: federation.experiment.algorithm.broadcast(state), lost };
   const ready = await federation.ready(broadcast, { stop, onPresence: presenceLog(run) });
   if (ready === "stopped") return "stopped";
   // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
@@ -68,8 +68,9 @@ interface SummedRound {
 
 async function commitRound(
   { options: { config, clock }, store, federation: { experiment }, recorder }: RunContext,
-  { round, log, played, progress: { state, committed } }: SummedRound,
+  { round, log, played, progress }: SummedRound,
 ): Promise<Progress> {
+  const { state, committed } = progress;
   const { outcome, traffic, invited } = played;
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
   const { algorithm, evaluate } = experiment;
@@ -119,7 +120,7 @@ async function commitRound(
   );
   const { parameters } = next;
   store.commitRound({ round, record, parameters, state: algorithm.encode(next), events: recorder.take() });
-  return { state: next, applied: round, committed: committed + 1 };
+  return { ...progress, state: next, committed: committed + 1 };
 }
 
 function abandonRound(

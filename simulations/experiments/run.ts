@@ -127,10 +127,10 @@ function closeFailed(run: RunContext, state: AlgorithmState, status: "diverged" 
 function currentProgress({ store, federation: { experiment } }: RunContext): Progress {
   const { algorithm, initial } = experiment;
   const checkpoint = store.latestCheckpoint();
-  if (checkpoint === undefined) return { state: algorithm.init(initial), applied: 0, committed: 0 };
   return {
-    state: algorithm.decode(checkpoint.parameters, checkpoint.state),
-    applied: checkpoint.round,
+    state:
+      checkpoint === undefined ? algorithm.init(initial) : algorithm.decode(checkpoint.parameters, checkpoint.state),
+    lost: store.spentRounds().flatMap(({ round, reason }) => (reason === "interrupted" ? [round] : [])),
     committed: store.rounds().filter(({ outcome }) => outcome === "committed").length,
   };
 }

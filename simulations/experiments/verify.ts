@@ -128,7 +128,6 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
   const isPlayed = ({ outcome, reason }: SpentRound) => outcome !== "open" && !FROM_OUTSIDE.has(reason);
   const most = spent.filter(isPlayed).length;
   let state = algorithm.init(initial);
-  let applied = 0;
   let rounds = 0;
   for (const entry of spent) {
     const { round } = entry;
@@ -144,12 +143,10 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
       stop: createStopSwitch(),
       startsAt: options.clock(),
     };
-    const broadcast = { values: algorithm.broadcast(state), applied };
+    // Of rounds that were lost nobody here has kept anything.
+    const broadcast = { values: algorithm.broadcast(state), lost: [] };
     const { outcome } = await federation.replay(round, broadcast, observer, recorded.courses.get(round));
-    if (outcome.kind === "summed") {
-      state = algorithm.next(state, outcome.aggregate);
-      applied = round;
-    }
+    if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
     if (modelHash(state.parameters) !== hashes.get(round)) {
       return { rounds, firstDifference: round, hash: modelHash(state.parameters) };
     }

@@ -88,8 +88,8 @@ export function memoryJournal(entries: UploadEntry[] = []): DeviceJournal & { re
 export function volatileMemory(): DeviceMemory {
   let kept: { readonly roundId: Uint8Array; readonly memory: Float32Array }[] = [];
   return {
-    recall(_taskId, applied) {
-      kept = kept.filter(({ roundId }) => compareBytes(roundId, applied) <= 0);
+    recall(_taskId, lost) {
+      kept = kept.filter(({ roundId }) => !lost.some((id) => equalBytes(id, roundId)));
       return kept.at(-1)?.memory;
     },
     keep: (_taskId, roundId, memory) => void kept.push({ roundId, memory }),

@@ -60,7 +60,7 @@ const LAYOUTS: Readonly<Record<FrameTypeName, Layout>> = {
     ...[text, u32, u32, u32, f64],
     { kind: "choice", of: [[], [f64, u8], [f64, f64, f64]] },
     ...[f64, f64, f64],
-    { kind: "choice", of: [[], [fixed(16)]] },
+    { kind: "choice", of: [[], [{ kind: "list", of: [fixed(16)] }]] },
     ...[u32, u32, u32],
     { kind: "option", of: [f64] },
   ],

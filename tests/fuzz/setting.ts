@@ -103,7 +103,7 @@ export function createSetting({ openRound: open, createDevice: create }: Program
     startsAt: NOW,
     provider,
     identity,
-    open: () => open(provider, task, shape.round, { values: parameters, applied: 0 }, devices, NOW_SECONDS),
+    open: () => open(provider, task, shape.round, { values: parameters, lost: [] }, devices, NOW_SECONDS),
     device(id, observeInput) {
       const key = identity(id);
       const expiry = NOW_SECONDS + 3600;

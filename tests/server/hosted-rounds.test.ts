@@ -21,7 +21,7 @@ import { type FakeSocket, fakeSocket } from "./connections/fake-socket.ts";
 const SIZE = 12;
 const AUDIENCE = "127.0.0.1:8080";
 const PARAMETERS = Float32Array.of(0.5, -0.5, 0.25, 0);
-const BROADCAST = { values: PARAMETERS, applied: 0 };
+const BROADCAST = { values: PARAMETERS, lost: [] };
 const EXAMPLES = 10;
 
 interface Setup {
@@ -55,7 +55,12 @@ function hosted({ certified = false, interval = 0, impostors = 0 }: Setup = {}) 
     provider: cryptoProvider,
     clock,
     wallSeconds: () => Math.floor(clock.now() / 1000),
-    pump: { push: (socket, frame) => socket.send(frame, () => {}), queued: 0, close: () => {} },
+    pump: {
+      push: (socket, frame) => socket.send(frame, () => {}),
+      queued: 0,
+      handedOver: async () => {},
+      close: () => {},
+    },
     places: simulatedPlaces({ seed: config.seed, dataset: "blobs", partition: "iid", devices: SIZE, dropout: 0 }),
     rules: {
       provider: cryptoProvider,

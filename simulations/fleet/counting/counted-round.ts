@@ -91,7 +91,7 @@ export function countedRound(options: CountedRoundOptions): CountedRound {
   function recalled(id: DeviceId): Pick<Received, "memory"> {
     const { procedure } = configuration;
     if (procedure === undefined) return {};
-    const memory = options.memoryOf(id).recall(agreement.taskId, procedure.applied);
+    const memory = options.memoryOf(id).recall(agreement.taskId, procedure.lost);
     return memory === undefined ? {} : { memory };
   }
 

@@ -124,7 +124,7 @@ const calls = {
   /** Waits until every device has checked in for the next round. */
   async gathered(): Promise<void> {
     const { coordinator, task } = here();
-    const broadcast = { values: new Float32Array(parameterCount(task)), applied: 0 };
+    const broadcast = { values: new Float32Array(parameterCount(task)), lost: [] };
     const outcome = await coordinator.host.gather(broadcast, { stop, onPresence() {} });
     const { waitingCount } = coordinator.hub;
     if (outcome !== "ready" || waitingCount < task.goal) {
@@ -134,7 +134,7 @@ const calls = {
   async round(number: number): Promise<RoundFigures> {
     const { coordinator, task } = here();
     expected ??= expectedSum(task);
-    const broadcast = { values: new Float32Array(parameterCount(task)), applied: 0 };
+    const broadcast = { values: new Float32Array(parameterCount(task)), lost: [] };
     const stages: [Stage, number][] = [];
     const losses: string[] = [];
     const cpuBefore = cpuSeconds();

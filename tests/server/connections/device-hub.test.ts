@@ -42,7 +42,12 @@ function hubOf({ devices = 3, authority, pace = () => undefined }: Setup = {}) {
     clock,
     wallSeconds: () => Math.floor(clock.now() / 1000),
     // What the pump is for has its own tests: here everything leaves at once.
-    pump: { push: (socket, frame) => socket.send(frame, () => {}), queued: 0, close: () => {} },
+    pump: {
+      push: (socket, frame) => socket.send(frame, () => {}),
+      queued: 0,
+      handedOver: async () => {},
+      close: () => {},
+    },
     places: simulatedPlaces({ seed: 1, dataset: "blobs", partition: "iid", devices, dropout: 0 }),
     rules: {
       provider: cryptoProvider,

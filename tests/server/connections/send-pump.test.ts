@@ -47,6 +47,26 @@ describe("the pump", () => {
     expect(pump.queued).toBe(0);
   });
 
+  it("says when what was pushed until then has been handed over, whatever comes later", async () => {
+    const { pump, turn } = pumpOf();
+    const said: string[] = [];
+    const note = (what: string) => pump.handedOver().then(() => void said.push(what));
+    await note("nothing");
+    for (let i = 0; i < 9; i++) pump.push(fakeSocket(), frame());
+    void note("nine");
+    for (let i = 0; i < 9; i++) pump.push(fakeSocket(), frame());
+    void note("eighteen");
+    turn();
+    await Promise.resolve();
+    expect(said).toEqual(["nothing"]);
+    turn();
+    await Promise.resolve();
+    expect(said).toEqual(["nothing", "nine"]);
+    pump.close();
+    await Promise.resolve();
+    expect(said).toEqual(["nothing", "nine", "eighteen"]);
+  });
+
   it("keeps the order of the frames to one socket", () => {
     const { pump, settle } = pumpOf();
     const socket = fakeSocket();

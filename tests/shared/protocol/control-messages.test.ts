@@ -51,24 +51,29 @@ describe("CONFIGURE", () => {
         gradientClip: 4,
         proximalMu: 8,
       },
-      procedure: { kind: "scaffold", applied: encodeRoundId(3) },
+      procedure: { kind: "scaffold", lost: [encodeRoundId(2), encodeRoundId(3)] },
       agreement: { ...configuration.agreement, roundId: encodeRoundId(4) },
     };
     const body = bodyOf(encodeConfiguration(binding, full));
     const hex = Buffer.from(body).toString("hex");
     const training = "00000002" + "00000005" + "3fd0000000000000" + "01" + "3fe0000000000000" + "01";
     const scalars = "4000000000000000" + "4010000000000000" + "4020000000000000";
-    const procedure = `01${"00".repeat(15)}03`;
+    const procedure = `0100000002${"00".repeat(15)}02${"00".repeat(15)}03`;
     const deadlines = "000003e8" + "00002710" + "000001f4";
     expect(hex.endsWith(`${training}${scalars}${procedure}${deadlines}013ff0000000000000`)).toBe(true);
     expect(decodeConfiguration(body)).toEqual(full);
   });
 
-  it("of a round that builds on itself or on a later one is refused", () => {
-    for (const applied of [configuration.agreement.roundId, new Uint8Array(16).fill(0xff)]) {
-      const frame = encodeConfiguration(binding, { ...configuration, procedure: { kind: "scaffold", applied } });
-      expect(() => decodeConfiguration(bodyOf(frame))).toThrow(FrameError);
-    }
+  it("with lost rounds out of order, twice or too many is refused", () => {
+    const many = Array.from({ length: 1025 }, (_, i) => encodeRoundId(i + 1));
+    const [one, two] = many;
+    const read = (lost: Uint8Array[]) =>
+      decodeConfiguration(
+        bodyOf(encodeConfiguration(binding, { ...configuration, procedure: { kind: "scaffold", lost } })),
+      );
+    for (const lost of [[two, one], [one, one], many]) expect(() => read(lost)).toThrow(FrameError);
+    expect(read(many.slice(0, 1024)).procedure).toEqual({ kind: "scaffold", lost: many.slice(0, 1024) });
+    expect(read([]).procedure).toEqual({ kind: "scaffold", lost: [] });
   });
 
   it("with an optimiser or a procedure that there is not is refused", () => {

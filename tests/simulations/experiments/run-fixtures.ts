@@ -47,6 +47,8 @@ export interface PlayedRun {
 
 export interface PlayOptions extends Partial<Pick<RunOptions, "resume" | "provider" | "breathe">> {
   readonly folder?: string;
+  /** Told where it is played, before it is. */
+  readonly onFolder?: (folder: string) => void;
   /** Told of each event; what it returns is asked of the run from then on. */
   readonly onEvent?: (event: RunEvent) => RunOptions["stop"]["request"] | undefined;
 }
@@ -54,6 +56,7 @@ export interface PlayOptions extends Partial<Pick<RunOptions, "resume" | "provid
 /** Plays a run under a clock that counts calls, in a folder of its own unless it is given one. */
 export async function playRun(config: RunConfig, options: PlayOptions = {}): Promise<PlayedRun> {
   const folder = options.folder ?? join(temporaryFolder(), "run");
+  options.onFolder?.(folder);
   const events: RunEvent[] = [];
   const stop = createStopSwitch();
   let now = 1_764_000_000_000;

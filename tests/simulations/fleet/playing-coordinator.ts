@@ -93,7 +93,7 @@ export async function playCoordinator(play: CoordinatorPlay): Promise<PlayedCoor
     waiting.clear();
     played++;
     const now = realClock.now();
-    const broadcast = { values: initial, applied: 0 };
+    const broadcast = { values: initial, lost: [] };
     round = openRound(cryptoProvider, task, played, broadcast, invited, Math.floor(now / 1000)).round;
     take(round.start(now));
   }
