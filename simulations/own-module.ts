@@ -64,8 +64,13 @@ export async function callModule<T>(role: ModuleRole, path: string, call: () => 
     return await call();
   } catch (cause) {
     if (cause instanceof MurmurError) throw cause;
-    throw moduleInvalid(role, path, `failed: ${reasonOf(cause)}`, cause);
+    throw moduleFailed(role, path, "failed", cause);
   }
+}
+
+/** For something of a module that has thrown. */
+export function moduleFailed(role: ModuleRole, path: string, what: string, cause: unknown): MurmurError {
+  return moduleInvalid(role, path, `${what}: ${reasonOf(cause)}`, cause);
 }
 
 export function moduleInvalid(role: ModuleRole, path: string, fault: string, cause?: unknown): MurmurError {

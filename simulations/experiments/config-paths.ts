@@ -4,7 +4,7 @@ import type { RunConfig } from "./config.ts";
 
 /** The configuration with every path that it names made absolute: it is written elsewhere, and must still find them. */
 export function withAbsolutePaths(config: RunConfig, absolute: (path: string) => string): RunConfig {
-  const { task, secagg } = config;
+  const { task, algorithm, secagg } = config;
   return {
     ...config,
     task: {
@@ -12,6 +12,7 @@ export function withAbsolutePaths(config: RunConfig, absolute: (path: string) =>
       dataset: absoluteDataset(task.dataset, absolute),
       model: MODULE_PATH.test(task.model) ? absolute(task.model) : task.model,
     },
+    algorithm: algorithm.kind === "module" ? { ...algorithm, path: absolute(algorithm.path) } : algorithm,
     secagg: secagg.authority === undefined ? secagg : { ...secagg, authority: absolute(secagg.authority) },
   };
 }
@@ -39,9 +40,13 @@ function absoluteDataset(
 }
 
 /** The modules of one's own that a configuration names. */
-export function ownModules({ task }: RunConfig): readonly { readonly role: ModuleRole; readonly path: string }[] {
+export function ownModules({
+  task,
+  algorithm,
+}: RunConfig): readonly { readonly role: ModuleRole; readonly path: string }[] {
   const { model, dataset } = task;
   return [
+    ...(algorithm.kind === "module" ? [{ role: "algorithm" as const, path: algorithm.path }] : []),
     ...(MODULE_PATH.test(model) ? [{ role: "model" as const, path: model }] : []),
     ...(typeof dataset === "object" && dataset.kind === "module"
       ? [{ role: "dataset" as const, path: dataset.path }]

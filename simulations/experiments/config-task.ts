@@ -5,7 +5,7 @@ import { MODULE_PATH } from "../own-module.ts";
 const fraction = z.number().min(0).max(1);
 const count = z.int().min(1);
 const path = z.string().min(1);
-const modulePath = z
+export const modulePath = z
   .string()
   .regex(MODULE_PATH, { error: "the path of a module ends in .js or .mjs", abort: true })
   .meta({ description: "the path of a module, .js or .mjs" });

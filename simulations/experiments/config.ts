@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { taskSchema } from "./config-task.ts";
+import { modulePath, taskSchema } from "./config-task.ts";
 import { duration } from "./config-values.ts";
 import { parseThreshold, THRESHOLD_METRICS } from "./thresholds.ts";
 
@@ -118,8 +118,17 @@ const algorithm = z.discriminatedUnion(
       tau: adaptive.tau,
       weight,
     }),
+    z.strictObject({
+      kind: z.literal("module").meta({ description: "an algorithm of your own" }),
+      path: modulePath.meta({ description: "exports algorithm; docs/your-own.md" }),
+      options: z
+        .record(z.string(), z.union([z.number(), z.string(), z.boolean()]))
+        .default({})
+        .meta({ description: "what it is called with" }),
+      weight,
+    }),
   ],
-  { error: "kind must be fedavg, fedprox, scaffold, fedavgm, fedadam, fedyogi or fedadagrad" },
+  { error: "kind must be fedavg, fedprox, scaffold, fedavgm, fedadam, fedyogi, fedadagrad or module" },
 );
 
 const round = z.strictObject({

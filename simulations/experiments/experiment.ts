@@ -12,7 +12,7 @@ import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts"
 import type { FleetSetting } from "../fleet/training/fleet-trainer.ts";
 import { type CreatePool, createLocalPool, type TrainingPool } from "../fleet/training/training-pool.ts";
 import type { RunConfig } from "./config.ts";
-import { configuredAlgorithm } from "./configured-algorithm.ts";
+import { loadAlgorithm } from "./load-algorithm.ts";
 import { loadModel } from "./load-model.ts";
 import { type RecordedInputs, recordInputs } from "./recorded-inputs.ts";
 import { createTask } from "./task-terms.ts";
@@ -59,9 +59,9 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const model = await loadModel(config.task.model, dataset);
   const holdings = holdExamples(dataset.train, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
-  const algorithm = configuredAlgorithm(config);
+  const algorithm = await loadAlgorithm(config, initial);
   const values = algorithm.broadcast(algorithm.init(initial)).length;
-  const task = createTask(config, provider, taskId, values, holdings.largest, authority);
+  const task = createTask(config, provider, taskId, values, holdings.largest, authority, algorithm);
   const { engine, instead } = await chooseEngine(model, config.train.engine, config.train.fallback);
   if (instead !== undefined)
     options.warn?.(`${instead.message} The engine ${engine} trains it, as train.fallback says.`);

@@ -1,6 +1,7 @@
 import { createCertificateCache } from "../../server/secagg/certificate-cache.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
 import type { LocalTraining } from "../../shared/learning/local-training.ts";
 import { clip } from "../../shared/learning/transforms/clip.ts";
 import { quantiseTransform } from "../../shared/learning/transforms/quantise.ts";
@@ -9,7 +10,6 @@ import { weightByExamples } from "../../shared/learning/transforms/weight.ts";
 import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
-import { configuredAlgorithm } from "./configured-algorithm.ts";
 import { modelReference } from "./load-model.ts";
 
 /** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
@@ -27,9 +27,9 @@ export function createTask(
   coordinates: number,
   largestDevice: number,
   authority: Uint8Array | undefined,
+  { procedure, training }: Pick<Algorithm, "procedure" | "training">,
 ): FederatedTask {
   const { quantise, secagg, round, train } = config;
-  const { procedure, training } = configuredAlgorithm(config);
   const levels = 2 ** (quantise.bits - 1) - 1;
   const slots = metricSlots({
     largestExampleCount: largestDevice,

@@ -54,7 +54,7 @@ describe("a configuration with a mistake", () => {
     ["train: { lr: 0 }", "train.lr: must be more than 0, got 0"],
     ["round: { deadline: 30 }", "round.deadline: expected text, got 30"],
     ["round: { deadline: soon }", 'round.deadline: write a duration with its unit, such as "30s"'],
-    ["algorithm: { kind: fedadm }", 'fedadagrad; got "fedadm"; did you mean "fedadam"?'],
+    ["algorithm: { kind: fedadm }", 'fedadagrad, module; got "fedadm"; did you mean "fedadam"?'],
     ["algorithm: { mu: 0.1 }", "there is no such key"],
     ["algorithm: { kind: fedadam, beta1: 1 }", "algorithm.beta1: must be less than 1, got 1"],
     ["algorithm: { kind: scaffold, weight: examples }", "there is no such key"],

@@ -49,7 +49,7 @@ function hosted({ certified = false, interval = 0, impostors = 0 }: Setup = {}) 
   });
   const authorityKey = certified ? authority.publicKey : undefined;
   const taskId = cryptoProvider.random.bytes(16);
-  const task = createTask(config, cryptoProvider, taskId, PARAMETERS.length, EXAMPLES, authorityKey);
+  const task = createTask(config, cryptoProvider, taskId, PARAMETERS.length, EXAMPLES, authorityKey, {});
   const leaps: number[] = [];
   const hub = createDeviceHub({
     provider: cryptoProvider,

@@ -96,11 +96,6 @@ describe("a model of one's own", () => {
     ],
     ["its factory returns another shape", MODEL.replace("units: outputs", "units: 3"), /failed: .* ends in \[,3\]/],
     ["a layer has no name", MODEL.replace('name: "logits", ', ""), /layer without a name of its own/],
-    [
-      "an initialiser has no seeded form",
-      MODEL.replace("units: outputs", 'units: outputs, kernelInitializer: "truncatedNormal"'),
-      /failed: .*TruncatedNormal/,
-    ],
   ])("is refused because %s", async (_, text, message) => {
     await expect(loadModel(moduleFile(text), DIGITS)).rejects.toMatchObject({
       name: "module-invalid",
