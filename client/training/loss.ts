@@ -35,6 +35,18 @@ export function batchOutcome({ loss }: Objective, output: tf.Tensor2D, labels: t
   }
 }
 
+/** What a model's output on a batch means: probabilities where the loss is of logits, else the values themselves. */
+export function probabilities({ loss }: Objective, output: tf.Tensor2D): tf.Tensor2D {
+  switch (loss) {
+    case "softmaxCrossEntropy":
+      return tf.softmax(output);
+    case "sigmoidCrossEntropy":
+      return tf.sigmoid(output);
+    case "meanSquaredError":
+      return output;
+  }
+}
+
 /**
  * What a step's gradient is of: `scale` · (Σ losses + n · the layers' regularisers), which with scale = 1 / n is the mean
  * loss of n examples with the regularisers added, as tf.layers trains.

@@ -30,7 +30,8 @@ export interface GraphBuilder {
   build(): OnnxGraph;
 }
 
-export function graphBuilder(): GraphBuilder {
+/** @param shared whether equal constants are one; not so where they are equal by chance, at one size of batch. */
+export function graphBuilder(shared = true): GraphBuilder {
   const inputs: ValueInfo[] = [];
   const outputs: { info: ValueInfo; value: Value }[] = [];
   const initializers: Initializer[] = [];
@@ -49,14 +50,14 @@ export function graphBuilder(): GraphBuilder {
     constant({ type, shape }, values) {
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const key = `constant ${type} [${shape}] ${values.length <= 64 ? values.join() : digest(bytes)}`;
-      return remembered(key, () => {
+      return constantOf(key, () => {
         const value = fresh({ type, shape });
         initializers.push({ name: value.name, type, shape, values });
         return [value];
       })[0];
     },
     integers(values) {
-      return remembered(`integers ${values.join()}`, () => {
+      return constantOf(`integers ${values.join()}`, () => {
         const value = fresh({ type: "int64", shape: [values.length] });
         initializers.push({ ...value, values: BigInt64Array.from(values, BigInt) });
         return [value];
@@ -117,6 +118,10 @@ export function graphBuilder(): GraphBuilder {
     const values = make();
     known.set(key, values);
     return values;
+  }
+
+  function constantOf(key: string, make: () => Value[]): Value[] {
+    return shared ? remembered(key, make) : make();
   }
 
   return builder;

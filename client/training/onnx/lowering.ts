@@ -8,6 +8,7 @@ import { UntraceableModelError } from "./untraceable-model-error.ts";
 export function lowering(
   graph: GraphBuilder,
   input: (name: string, type: ValueType) => Value | undefined,
+  kernels = KERNELS,
 ): LoweringContext {
   const values = new Map<TracedValue, Value>();
   const results = new Map<TracedKernel, readonly Value[]>();
@@ -33,7 +34,7 @@ export function lowering(
     if (source.kind !== "kernel") return undefined;
     const { kernel } = source;
     if (images.has(kernel)) return images.get(kernel);
-    const value = named(kernel, () => KERNELS[kernel.name].lowerSpatial?.(kernel, context));
+    const value = named(kernel, () => kernels[kernel.name].lowerSpatial?.(kernel, context));
     images.set(kernel, value);
     return value;
   }
@@ -55,7 +56,7 @@ export function lowering(
   function resultsOf(kernel: TracedKernel): readonly Value[] {
     const known = results.get(kernel);
     if (known !== undefined) return known;
-    const made = [named(kernel, () => KERNELS[kernel.name].lower(kernel, context))].flat();
+    const made = [named(kernel, () => kernels[kernel.name].lower(kernel, context))].flat();
     results.set(kernel, made);
     return made;
   }

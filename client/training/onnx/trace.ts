@@ -6,7 +6,7 @@ import type { ModelDefinition } from "../../../shared/learning/models/model-defi
 import { parameterManifestOf } from "../../../shared/learning/models/model-parameters.ts";
 import type { ParameterManifest } from "../../../shared/learning/parameters.ts";
 import { MurmurError } from "../../../shared/protocol/errors.ts";
-import { batchOutcome, labelType, scaledObjective } from "../loss.ts";
+import { batchOutcome, labelType, probabilities, scaledObjective } from "../loss.ts";
 import { type NoiseSite, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
 import { optimizerStep, STATE_VECTORS, type StepRule } from "../optimizer.ts";
 import { makeTrainable } from "../trainable-layers.ts";
@@ -118,6 +118,22 @@ export function traceEvaluation(definition: ModelDefinition, batch: number): Bat
     withModel(definition, tracing, (model, manifest) => {
       const { losses, hits } = forwardPass(definition, model, batch, false, tracing)();
       return { manifest, losses: tracing.valueOf(losses), hits: tracing.valueOf(hits) };
+    }),
+  );
+}
+
+/** What the trained model makes of a batch: probabilities for the cross-entropies, the model's output as it is otherwise. */
+export interface InferenceTrace {
+  readonly manifest: ParameterManifest;
+  readonly output: TracedValue;
+}
+
+export function traceInference(definition: ModelDefinition, batch: number): InferenceTrace {
+  return traced((tracing) =>
+    withModel(definition, tracing, (model, manifest) => {
+      const examples = tracing.input(INPUT.examples, "float32", [batch, ...definition.inputShape]);
+      const output = model.apply(examples, { training: false }) as tf.Tensor2D;
+      return { manifest, output: tracing.valueOf(probabilities(definition, output)) };
     }),
   );
 }
