@@ -10,6 +10,7 @@ export async function describeRun(
   const { possibleRosters } = await import("../simulations/experiments/config-checks.ts");
   const { basename } = await import("node:path");
   const { datasetTitle } = await import("../simulations/datasets/reference.ts");
+  const { fidelityText } = await import("./views/run-headline.ts");
   const { shownPath } = await import("./run-folders.ts");
   const invited = invitedPerRound(config);
   const graphs = config.secagg.mode === "plaintext" ? [] : possibleRosters(config);
@@ -28,7 +29,11 @@ export async function describeRun(
       return [
         `would ${resume ? `resume ${where} for` : `run in ${where}`} ${left} rounds`,
         `${datasetTitle(task.dataset)} ${task.partition.kind}, ${basename(task.model)}, ${fleet.devices} devices, ${invited} invited for ${round.cohort}`,
-        secagg.mode === "plaintext" ? "PLAINTEXT: the coordinator would see every update" : `masked, ${secagg.level}`,
+        secagg.mode === "plaintext"
+          ? "PLAINTEXT: the coordinator would see every update"
+          : secagg.fidelity === "real"
+            ? `masked, ${secagg.level}`
+            : fidelityText(secagg.fidelity),
         ...protection,
       ].join("\n");
     },

@@ -39,12 +39,14 @@ export function encodeLocalUpdate(
   transforms: readonly UpdateTransform[],
   half: DeviceHalf,
   received: Received,
-  { parameters, steps, examples, lossSum, correct }: TrainingResult,
+  { parameters, steps, examples, lossSum, correct, earlier }: TrainingResult,
   learningRate: number,
   rounding: RoundingBits,
 ): LocalUpdate {
-  const { update, memory } = half.finish(received, { parameters, steps, learningRate });
+  const start = earlier === undefined ? received : { ...received, broadcast: earlier.parameters };
+  const { update, memory } = half.finish(start, { parameters, steps, learningRate });
   const metrics = { examples, lossSum, correct };
-  const input = encodeUpdate(transforms, { kind: "float", values: update, metrics }, { rounding });
+  const context = earlier === undefined ? { rounding } : { rounding, staleness: earlier.staleness };
+  const input = encodeUpdate(transforms, { kind: "float", values: update, metrics }, context);
   return memory === undefined ? { input } : { input, memory };
 }

@@ -215,7 +215,9 @@ export function createRound(plan: RoundPlan): Round {
   function settle(now: number): void {
     for (;;) {
       if (state.kind === "gathering") {
-        const goalReached = state.stage === "train" && plan.closeAt === "goal" && state.answered.size >= plan.goal;
+        // Some may have trained while others were not even heard of.
+        const trained = state.stage === "train" ? state.answered : state.early;
+        const goalReached = plan.closeAt === "goal" && trained.size >= plan.goal;
         if (state.expected.size > 0 && !goalReached) return;
         closeGathering(now, state, "over-selected");
       } else if (state.kind === "exchanging") {

@@ -1,7 +1,7 @@
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import { type DeviceProcedure, MOST_LOST_ROUNDS } from "../shared/learning/device-procedure.ts";
 import type { LocalTraining } from "../shared/learning/local-training.ts";
-import { parameterBytes } from "../shared/learning/parameters.ts";
+import { type ParameterVector, parameterBytes } from "../shared/learning/parameters.ts";
 import { decodeSum, transformsOf } from "../shared/learning/transforms/index.ts";
 import type { FloatSum } from "../shared/learning/transforms/update-transform.ts";
 import {
@@ -45,6 +45,8 @@ export interface Broadcast {
   readonly values: Float32Array;
   /** Rounds that devices may have seen to their end and that were never stored, ascending. */
   readonly lost: readonly number[];
+  /** Models that newer ones have replaced and that devices may still answer for, the newest first. */
+  readonly earlier?: readonly ParameterVector[];
 }
 
 export interface OpenRound {

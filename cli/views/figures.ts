@@ -19,6 +19,25 @@ export function secondsText(seconds: number): string {
   return `${Math.floor(whole / 3600)}h ${two(Math.floor((whole % 3600) / 60))}min`;
 }
 
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/** A time of a fleet's virtual clock, whose zero is a Monday's midnight: "Tue 20:05", "week 2 Mon 00:30". */
+export function virtualTimeText(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = Math.floor(minutes / 1440);
+  const week = Math.floor(day / 7);
+  const clock = `${WEEKDAYS[day % 7]} ${two(Math.floor((minutes % 1440) / 60))}:${two(minutes % 60)}`;
+  return week === 0 ? clock : `week ${week + 1} ${clock}`;
+}
+
+/** A stretch of virtual time: "2d 03h", or as {@link secondsText} has it. */
+export function virtualDurationText(milliseconds: number): string {
+  const hours = Math.floor(milliseconds / 3_600_000);
+  if (hours < 24) return secondsText(milliseconds / 1000);
+  return `${Math.floor(hours / 24)}d ${String(hours % 24).padStart(2, "0")}h`;
+}
+
 /** "74.1%", or a dash where it was not measured. */
 export function percentText(share: number | null | undefined): string {
   return share === null || share === undefined || Number.isNaN(share) ? "–" : `${(100 * share).toFixed(1)}%`;

@@ -16,6 +16,7 @@ export function headlineParts(summary: RunSummary, seed: number | undefined): st
 /** How the coordinator is kept from seeing more than sums, for a headline. */
 export function protectionParts(summary: RunSummary): string[] {
   if (summary.protection === "plaintext") return ["PLAINTEXT: the coordinator sees every update"];
+  if (summary.fidelity !== undefined) return [fidelityText(summary.fidelity)];
   const { secagg } = summary;
   return [
     `masked, ${summary.protection}`,
@@ -23,4 +24,11 @@ export function protectionParts(summary: RunSummary): string[] {
       ? []
       : [`${secagg.graph} graph k=${secagg.degree} t=${secagg.threshold}`, `ring ${secagg.bits} bits`]),
   ];
+}
+
+/** What stands wherever protection would be claimed, when nothing was masked because the run is a simulation. */
+export function fidelityText(fidelity: "accounted" | "off"): string {
+  return fidelity === "off"
+    ? "CRYPTOGRAPHY OFF: a simulation of sums, nothing is masked"
+    : "CRYPTOGRAPHY ACCOUNTED: its messages are charged, nothing is masked";
 }

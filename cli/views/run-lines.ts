@@ -1,6 +1,6 @@
 import type { EventPayloads, RunEvent, RunSummary } from "../../shared/protocol/events.ts";
 import type { Colours } from "./colours.ts";
-import { bytesText, decimalText, percentText, secondsText } from "./figures.ts";
+import { bytesText, decimalText, percentText, secondsText, virtualDurationText, virtualTimeText } from "./figures.ts";
 import { headlineParts, protectionParts } from "./run-headline.ts";
 
 export interface LineOptions {
@@ -22,7 +22,7 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
       return `run ${paint.bold(event.run)} goes on${spent}`;
     }
     case "round.done": {
-      const { round, acc, loss, cohort, lost, up, down, ms } = event.p;
+      const { round, acc, loss, cohort, lost, up, down, ms, virtual } = event.p;
       const of = options.rounds === undefined ? "" : `/${options.rounds}`;
       return [
         `round ${String(round).padStart(String(options.rounds ?? round).length)}${of}`,
@@ -33,6 +33,9 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
         `${bytesText(up)} up`,
         `${bytesText(down)} down`,
         secondsText(ms / 1000),
+        ...(virtual === undefined
+          ? []
+          : [`${virtualTimeText(virtual.at)} for ${virtualDurationText(virtual.elapsed)} (virtual)`]),
       ].join("  ");
     }
     case "round.abandoned": {

@@ -10,7 +10,18 @@ import type { Edge } from "../edge.ts";
 import { type RunFigures, runFigures } from "../run-figures.ts";
 import { type StoredRun, shownPath } from "../run-folders.ts";
 import type { Colours } from "./colours.ts";
-import { bytesText, decimalText, filled, percentText, secondsText, table, visibleLength } from "./figures.ts";
+import {
+  bytesText,
+  decimalText,
+  filled,
+  percentText,
+  secondsText,
+  table,
+  virtualDurationText,
+  virtualTimeText,
+  visibleLength,
+} from "./figures.ts";
+import { fidelityText } from "./run-headline.ts";
 
 export interface SummaryOptions {
   readonly paint: Colours;
@@ -113,6 +124,11 @@ function outcome(run: StoredRun, figures: RunFigures, masked: boolean, paint: Co
     `a device   ${bytesText(figures.bytesUpPerDevice)} up and ${bytesText(figures.bytesDownPerDevice)} down in a round`,
     `lost       ${drops.length === 0 ? "none" : drops.join(", ")}`,
     `time       ${stages.length === 0 ? "–" : stages.join(", ")}`,
+    ...(figures.virtual === null
+      ? []
+      : [
+          `virtual    ${virtualDurationText(figures.virtual.until - figures.virtual.from)} of the fleet's time, from ${virtualTimeText(figures.virtual.from)} to ${virtualTimeText(figures.virtual.until)}; a round took ${virtualDurationText(figures.virtual.medianRound)} (median)`,
+        ]),
     ...(figures.exact === null || !masked
       ? []
       : [
@@ -145,6 +161,10 @@ export function whatTheCoordinatorLearnt(
   if (config.secagg.mode === "plaintext") {
     const warning = "INSECURE: the coordinator saw every device's update. Nothing was masked; the run was declared so.";
     return words(warning, paint.error);
+  }
+  if (config.secagg.fidelity !== "real") {
+    const warning = `${fidelityText(config.secagg.fidelity)}. The record shows what a fleet learns and when; nobody's update was protected, and no claim is made.`;
+    return words(warning, paint.warning);
   }
   const parameters = possibleRosters(config).map((roster) => roster.parameters);
   const colluders = Math.min(...parameters.map(({ corruptedTolerated }) => corruptedTolerated));

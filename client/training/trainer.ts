@@ -15,11 +15,20 @@ export interface TrainingTask extends LocalTraining {
 export interface TrainingResult {
   /** The parameters after training, a fresh vector. */
   readonly parameters: ParameterVector;
+  /** Where training began, where that is not the round's own model: a device that waited for others to train. */
+  readonly earlier?: EarlierModel;
   readonly examples: number;
   /** Over the last epoch, with the parameters as they were at each step: sum of per-example losses, and hits. */
   readonly lossSum: number;
   readonly correct: number;
   readonly steps: number;
+}
+
+/** A model that newer ones have replaced since a device trained from it. */
+export interface EarlierModel {
+  readonly parameters: ParameterVector;
+  /** How many are newer. */
+  readonly staleness: number;
 }
 
 export interface Evaluation {

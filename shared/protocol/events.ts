@@ -50,6 +50,8 @@ export interface RunSummary {
     /** Ring width b. */
     readonly bits: number;
   };
+  /** How much of the cryptography a simulation carries out; absent: all of it. */
+  readonly fidelity?: "accounted" | "off";
   /** Warnings that stand on every view of the run, such as INSECURE-DETERMINISTIC. */
   readonly stamps: readonly string[];
 }
@@ -127,6 +129,8 @@ export interface EventPayloads {
     readonly drops: Readonly<Partial<Record<DropReason, number>>>;
     readonly seconds: Readonly<Partial<Record<Stage, number>>>;
     readonly exact?: boolean;
+    /** By the fleet's virtual clock, milliseconds: when the round began, and how long it took; absent without one. */
+    readonly virtual?: { readonly at: number; readonly elapsed: number };
   };
   readonly "round.abandoned": {
     readonly reason: AbandonReason;

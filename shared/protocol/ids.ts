@@ -6,3 +6,9 @@ export function simulatedDeviceName(index: number, size: number): DeviceId {
   const digits = Math.max(4, String(size - 1).length);
   return `d-${String(index).padStart(digits, "0")}` as DeviceId;
 }
+
+/** The place that such a name is of; undefined for any other text. */
+export function simulatedDeviceIndex(name: string): number | undefined {
+  const digits = /^d-(\d{4,15})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}

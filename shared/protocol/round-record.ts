@@ -21,6 +21,8 @@ export interface RoundRecord {
   /** Over all devices of the round. */
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** When it was by the fleet's virtual clock, and how long it took by it, milliseconds; absent without one. */
+  readonly virtual?: { readonly at: number; readonly elapsed: number };
   /** How long each stage that was reached took. */
   readonly seconds: Readonly<Partial<Record<Stage, number>>>;
   /** Oracle, only where one process owns all devices: the unmasked sum equals the plain sum bit for bit. */

@@ -8,7 +8,47 @@ export function checkRunConfig(config: RunConfig): MurmurError[] {
   const cohort = checkCohort(config);
   // What a roster needs can only be asked where there can be a roster.
   const rest = cohort.length > 0 ? cohort : [...checkProtection(config), ...checkRing(config)];
-  return [...checkAlgorithm(config), ...rest];
+  return [...checkAlgorithm(config), ...checkSimulation(config), ...rest];
+}
+
+/** What a simulation cannot play. */
+function checkSimulation({ fleet, round, secagg, algorithm }: RunConfig): MurmurError[] {
+  const { fidelity, mode, level } = secagg;
+  const problems: [boolean, string, string][] = [
+    [
+      fidelity !== "real" && mode === "plaintext",
+      `secagg.fidelity is ${fidelity}, and secagg.mode plaintext has no cryptography to leave out`,
+      "Leave one of the two out.",
+    ],
+    [
+      fidelity !== "real" && level === "active-server",
+      `secagg.fidelity is ${fidelity}, and nothing that is only counted protects from an active coordinator`,
+      "Leave `secagg.level` out, or set `secagg.fidelity=real`.",
+    ],
+    [
+      fleet.phones !== undefined && level === "active-server",
+      "fleet.phones chooses devices by their eligibility alone, and at active-server a device gives one upload for a model",
+      "Leave `secagg.level` out, or `fleet.phones`.",
+    ],
+    [
+      round.buffered !== undefined && fleet.phones === undefined,
+      "round.buffered needs a clock, which only fleet.phones has",
+      "Set `fleet.phones={}` (with `availability: always`, if every device is to be there at every time).",
+    ],
+    [
+      round.buffered !== undefined && algorithm.kind === "scaffold",
+      "round.buffered mixes updates of several models, and SCAFFOLD's control variates are of one",
+      "Choose another `algorithm.kind`.",
+    ],
+    [
+      round.buffered !== undefined && round.buffered.concurrency < round.cohort,
+      `round.buffered.concurrency is ${round.buffered?.concurrency}, and round.cohort ${round.cohort} devices have to wait for each other`,
+      "Raise `round.buffered.concurrency` to a few times `round.cohort`.",
+    ],
+  ];
+  return problems
+    .filter(([applies]) => applies)
+    .map(([, message, hint]) => new MurmurError("config-invalid", `${message}.`, { hint }));
 }
 
 /** The graph's parameters for every roster that a round of `config` can close with, smallest roster first. */

@@ -9,11 +9,36 @@ const deadline = duration.refine((milliseconds) => milliseconds <= 86_400_000, {
 const fraction = z.number().min(0).max(1);
 const count = z.int().min(1);
 
+const phones = z.strictObject({
+  availability: z
+    .enum(["phones", "always"])
+    .default("phones")
+    .meta({ description: "phones: only while idle, charging and on WiFi, over a virtual week; always: at every time" }),
+  era: z
+    .number()
+    .positive()
+    .default(1)
+    .meta({ description: "factor on computing rates: 1 as measured in 2019, 3 for phones of 2024 and native code" }),
+  network: z.enum(["wifi", "lte"]).default("wifi").meta({ description: "what training traffic goes over" }),
+  startsAt: duration.prefault("20h").meta({ description: "virtual time of the first round, from a Monday's midnight" }),
+  selection: duration.prefault("60s").meta({ description: "how long a round waits for devices to become eligible" }),
+  reporting: deadline.prefault("3min").meta({
+    description: "how long devices have to train, in the place of round.deadline",
+  }),
+  pace: duration.prefault("1h").meta({ description: "how long a device stays away after its part in a round, +-20 %" }),
+  computeError: fraction.default(0.01).meta({ description: "chance of a program's error in a device's training" }),
+  minimumCharge: fraction.default(0.15).meta({ description: "a device with less in its battery declines" }),
+});
+
 const fleet = z.strictObject({
   devices: count.default(100).meta({ description: "devices in the population" }),
-  dropout: fraction
-    .default(0.05)
-    .meta({ description: "chance that a selected device vanishes at some phase of a round, drawn from the seed" }),
+  dropout: fraction.default(0.05).meta({
+    description:
+      "chance that a selected device vanishes at some phase of a round, drawn from the seed; phones are lost in their own ways instead",
+  }),
+  phones: phones.exactOptional().meta({
+    description: "{}: devices are phones, on a virtual clock; absent: they are always there and take no time",
+  }),
 });
 
 const optimizer = z.discriminatedUnion(
@@ -131,6 +156,14 @@ const algorithm = z.discriminatedUnion(
   { error: "kind must be fedavg, fedprox, scaffold, fedavgm, fedadam, fedyogi, fedadagrad or module" },
 );
 
+const buffered = z.strictObject({
+  concurrency: count.default(100).meta({ description: "devices at work at once" }),
+  maxStaleness: z.int().min(0).max(100).default(10).meta({
+    description: "updates of models that so many newer ones have replaced are still taken",
+  }),
+  timeout: deadline.prefault("15min").meta({ description: "a device that has not trained after so long is given up" }),
+});
+
 const round = z.strictObject({
   count: count.default(25).meta({ description: "rounds to commit" }),
   cohort: count.default(20).meta({ description: "goal: devices whose updates a round wants" }),
@@ -147,6 +180,9 @@ const round = z.strictObject({
     .enum(["all", "goal"])
     .default("all")
     .meta({ description: "all: wait for every device not lost; goal: go on when the cohort is complete" }),
+  buffered: buffered.exactOptional().meta({
+    description: "{}: asynchronous (FedBuff): devices train when they come, and round.cohort that wait make a round",
+  }),
   evaluateEvery: count.default(1).meta({ description: "rounds between evaluations on the public test set" }),
   maxAbandoned: z.int().min(0).default(5).meta({ description: "abandoned rounds in a row after which the run fails" }),
 });
@@ -278,8 +314,12 @@ export function configDocument(config: RunConfig): RunConfigDocument {
   return z.encode(runConfigSchema, config);
 }
 
-/** How many devices a round invites: ⌈cohort · overSelection⌉, rounding errors aside (20 · 1.3 is 26). */
+/**
+ * How many devices a round invites: ⌈cohort · overSelection⌉, rounding errors aside (20 · 1.3 is 26). Devices that have
+ * trained already are not invited in vain.
+ */
 export function invitedPerRound(config: RunConfig): number {
+  if (config.round.buffered !== undefined) return config.round.cohort;
   return Math.ceil(config.round.cohort * config.round.overSelection - 1e-9);
 }
 

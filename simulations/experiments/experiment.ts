@@ -2,6 +2,7 @@ import { chooseEngine } from "../../client/training/engines.ts";
 import type { Trainer } from "../../client/training/trainer.ts";
 import type { FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
+import { fedBuff } from "../../shared/learning/algorithms/fedbuff.ts";
 import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
 import type { ModelDefinition } from "../../shared/learning/models/index.ts";
 import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
@@ -59,7 +60,9 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const model = await loadModel(config.task.model, dataset);
   const holdings = holdExamples(dataset.train, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
-  const algorithm = await loadAlgorithm(config, initial);
+  const named = await loadAlgorithm(config, initial);
+  const { buffered } = config.round;
+  const algorithm: Algorithm = buffered === undefined ? named : fedBuff(named, buffered);
   const values = algorithm.broadcast(algorithm.init(initial)).length;
   const task = createTask(config, provider, taskId, values, holdings.largest, authority, algorithm);
   const { engine, instead } = await chooseEngine(model, config.train.engine, config.train.fallback);

@@ -4,6 +4,7 @@ import { openFleetMemories } from "../fleet/fleet-memories.ts";
 import type { CreatePool } from "../fleet/training/training-pool.ts";
 import type { Federation } from "./federation.ts";
 import { createInProcessFederation } from "./in-process-federation.ts";
+import { FROM_OUTSIDE } from "./round-figures.ts";
 import { authorityOf } from "./run-authority.ts";
 import type { Federate, FederateContext } from "./run-context.ts";
 
@@ -16,7 +17,7 @@ export function federateInProcess(createPool: CreatePool): Federate {
 }
 
 async function federate(
-  { config, provider, folder, taskId, clock, warn }: FederateContext,
+  { config, provider, folder, taskId, store, clock, warn }: FederateContext,
   createPool: CreatePool,
 ): Promise<Federation> {
   const journal = openFleetJournal(join(folder, FLEET_JOURNAL_FILE));
@@ -37,6 +38,7 @@ async function federate(
       warn,
       ...authority,
     });
+    for (const record of store.rounds()) if (!FROM_OUTSIDE.has(record.reason)) federation.resume(record);
     return {
       ...federation,
       async dispose() {

@@ -44,6 +44,8 @@ export interface PlayedRound {
   readonly invited: number;
   /** Application bytes, over all devices. */
   readonly traffic: { readonly bytesUp: number; readonly bytesDown: number };
+  /** By the fleet's virtual clock, milliseconds; absent without one. */
+  readonly virtual?: { readonly at: number; readonly elapsed: number };
   readonly outcome: SummedOutcome | ({ readonly kind: "abandoned" } & RoundAbandoned);
 }
 

@@ -1,21 +1,24 @@
 import { DEFAULT_POLICY } from "../../client/secagg/policy.ts";
 import type { MemoryStore } from "../../client/storage/memory-store.ts";
-import { selectCohort } from "../../server/selection/select-cohort.ts";
-import { type Broadcast, firstQuorum, openRound } from "../../server/task.ts";
+import type { EarlierModel } from "../../client/training/trainer.ts";
+import { type Broadcast, type FederatedTask, firstQuorum, openRound } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { parameterBytes } from "../../shared/learning/parameters.ts";
+import { encodeDecline } from "../../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
-import { seededRandom } from "../../shared/random/seeded-random.ts";
+import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { countedRound, sumsWhereTrained } from "../fleet/counting/counted-round.ts";
-import { dropoutPlan, type Vanishing } from "../fleet/dropout-plan.ts";
+import type { Vanishing } from "../fleet/dropout-plan.ts";
 import type { FleetJournal, FleetUpload } from "../fleet/fleet-journal.ts";
-import { runInProcess } from "../fleet/in-process-round.ts";
+import { type InProcessRoundOptions, runInProcess, type TrainingOrder } from "../fleet/in-process-round.ts";
+import type { RoundScript, TrainedFrom } from "../fleet/round-director.ts";
 import { roundTraining } from "../fleet/round-training.ts";
 import { type Certify, createSimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { CreatePool } from "../fleet/training/training-pool.ts";
-import { invitedPerRound, type RunConfig } from "./config.ts";
+import type { RunConfig } from "./config.ts";
 import { prepareExperiment } from "./experiment.ts";
 import { type Federation, type PlayedRound, type RoundObserver, summedOutcome } from "./federation.ts";
+import { fleetDirector } from "./fleet-director.ts";
 import { plainSumEquals } from "./oracle.ts";
 
 /**
@@ -31,6 +34,8 @@ export interface InProcessFederation extends Federation {
     observer: RoundObserver,
     course: RoundCourse | undefined,
   ): Promise<PlayedRound>;
+  /** Takes a round for played, that was in an earlier process of this run. In the order of the rounds. */
+  resume(round: RoundRecord): void;
   /** Takes an upload for one that has left, of a round that was interrupted and is not played again. */
   recall(upload: FleetUpload): void;
 }
@@ -88,17 +93,31 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     memoryOf: (device) => options.memories.of(device),
     observeInput: (device, _roundId, input) => inputs.set(device, input),
   });
-  const drawn = dropoutPlan(seed, config.fleet.dropout);
+  const director = fleetDirector(experiment, fleet.name);
+  /** Of the rounds that the director has opened: whether each made a new model. */
+  const committed: boolean[] = [];
 
   /** At `active-server` a device gives one upload for a model, so whoever has given it is not asked again. */
-  function eligible(modelHash: Uint8Array): readonly DeviceId[] {
-    if (task.authority === undefined) return fleet.devices;
-    return fleet.devices.filter((device) => !fleet.hasUploaded(device, modelHash));
+  function mayTake({ values }: Broadcast): ((device: number) => boolean) | undefined {
+    if (task.authority === undefined) return undefined;
+    const modelHash = provider.sha256(parameterBytes(values));
+    return (device) => !fleet.hasUploaded(fleet.name(device), modelHash);
   }
 
-  function selected(number: number, { values }: Broadcast): readonly DeviceId[] {
-    const candidates = eligible(provider.sha256(parameterBytes(values)));
-    return selectCohort(candidates, invitedPerRound(config), seededRandom(seed, "selection", number));
+  /** Where a device began that waited while other rounds ended; undefined when the model is still the same. */
+  function earlierModel({ earlier = [] }: Broadcast, from: TrainedFrom | undefined): EarlierModel | undefined {
+    if (from === undefined || from.staleness === 0) return undefined;
+    const staleness = committed.slice(-from.staleness).filter((made) => made).length;
+    if (staleness === 0) return undefined;
+    if (staleness > earlier.length) throw new Error(`a model of ${staleness} models ago is not kept`);
+    return { parameters: earlier[staleness - 1], staleness };
+  }
+
+  /** A round that was played in an earlier process of this run. */
+  function resume({ round, outcome, virtual }: RoundRecord): void {
+    director.open(round);
+    director.close(virtual?.elapsed ?? 0);
+    committed.push(outcome === "committed");
   }
 
   async function replay(
@@ -107,11 +126,29 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     observer: RoundObserver,
     course: RoundCourse | undefined,
   ): Promise<PlayedRound> {
-    const invited = course?.invited ?? selected(number, broadcast);
+    const script = director.open(number, mayTake(broadcast));
+    const invited = course?.invited ?? script.invited.map(fleet.name);
     observer.onSelected(invited);
+    const { lostBefore = [] } = script;
+    observer.onFacts(
+      lostBefore.map(({ device, stage, reason }) => ({ kind: "lost", device: fleet.name(device), stage, reason })),
+    );
+    const played = await play(number, broadcast, observer, script, invited, course?.lost);
+    director.close(played.virtual?.elapsed ?? 0);
+    committed.push(played.outcome.kind === "summed");
+    return played;
+  }
+
+  async function play(
+    number: number,
+    broadcast: Broadcast,
+    observer: RoundObserver,
+    script: RoundScript,
+    invited: readonly DeviceId[],
+    lost: RoundCourse["lost"] | undefined,
+  ): Promise<PlayedRound> {
     const need = firstQuorum(task.terms.floors.minCohort, task.goal);
     if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
-    const lost = course?.lost ?? new Map(invited.map((device) => [device, drawn(number, device)]));
     const nowSeconds = Math.floor(observer.startsAt / 1000);
     const opened = openRound(provider, task, number, broadcast, invited, nowSeconds, {
       ...(fidelity === "real" ? {} : { createSecAgg: (session) => counted.createSecAgg(session) }),
@@ -134,30 +171,41 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
       fidelity === "real"
         ? { device: fleet.device, bytesOf: (frame: Uint8Array) => frame.length, model: () => opened.model.slice() }
         : { device: counted.device, bytesOf: counted.bytesOf, model: () => opened.model };
+    const asTrained = (order: TrainingOrder): TrainingOrder => {
+      const earlier = earlierModel(broadcast, script.trainedFrom?.(fleet.index(order.id)));
+      return earlier === undefined ? order : { ...order, earlier };
+    };
     inputs.clear();
     try {
-      const traffic = await runInProcess({
+      const ran = await runInProcess({
         ...cast,
         round,
         goal: task.closeAt === "goal" ? task.goal : undefined,
-        prepare: (orders) => training.prepare(number, orders),
-        train: (order) => training.train(number, order),
-        vanishing: (id) => lost.get(id),
+        prepare: (orders) => training.prepare(number, orders.map(asTrained)),
+        train: (order) => training.train(number, asTrained(order)),
+        lost: (id) => (lost === undefined ? script.lost(fleet.index(id)) : lost.get(id)),
+        decline: (code) => encodeDecline(binding, code),
+        ...timing(script, task, fleet.index),
         onTrainingError: observer.onTrainingError,
         onFacts: observer.onFacts,
         breathe: observer.breathe,
         stopped: () => observer.stop.request === "now",
-        startsAt: observer.startsAt,
+        startsAt: script.at ?? observer.startsAt,
       });
+      const { bytesUp, bytesDown, elapsed } = ran;
+      const outline = {
+        invited: invited.length,
+        traffic: { bytesUp, bytesDown },
+        ...(script.at === undefined ? {} : { virtual: { at: script.at, elapsed } }),
+      };
       if (round.result === undefined) {
         if (round.abandoned === undefined) throw new Error("a round that is over has a sum, or a reason");
-        return { invited: invited.length, traffic, outcome: { kind: "abandoned", ...round.abandoned } };
+        return { ...outline, outcome: { kind: "abandoned", ...round.abandoned } };
       }
       const { sum, survivors } = round.result;
       // Where nothing was masked there is nothing to compare.
       const exact = fidelity === "real" ? plainSumEquals(sum, survivors, inputs, agreement.bits) : undefined;
-      const outcome = summedOutcome(opened.decode(sum, survivors.length), survivors, exact);
-      return { invited: invited.length, traffic, outcome };
+      return { ...outline, outcome: summedOutcome(opened.decode(sum, survivors.length), survivors, exact) };
     } finally {
       training.end();
       inputs.clear();
@@ -169,8 +217,26 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     ready: async () => "ready",
     play: (number, broadcast, observer) => replay(number, broadcast, observer, undefined),
     replay,
+    resume,
     recall: fleet.recall,
     dispose: () => experiment.dispose(),
+  };
+}
+
+/** How long the script's devices take, by their names. */
+function timing(
+  { pace, reporting }: RoundScript,
+  { deadlines }: FederatedTask,
+  indexOf: (device: DeviceId) => number,
+): Pick<InProcessRoundOptions, "pace" | "latest"> {
+  if (pace === undefined) return {};
+  return {
+    latest: deadlines.configure + (reporting ?? deadlines.train),
+    pace: {
+      trained: (id) => pace.trained(indexOf(id)),
+      answer: (id, stage, bytes) =>
+        stage === "configure" ? pace.accepted(indexOf(id)) : pace.answer(indexOf(id), bytes, stage === "mask"),
+    },
   };
 }
 

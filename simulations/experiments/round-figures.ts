@@ -17,16 +17,21 @@ export interface RoundFigures {
   readonly bytesDownPerDevice: number;
   /** Every committed round's unmasked sum equalled the plain sum; null where nothing was compared. */
   readonly exact: boolean | null;
+  /**
+   * By the fleet's virtual clock, milliseconds: from the first round's beginning to the last one's end, and how long a
+   * committed round took, the median; null without such a clock.
+   */
+  readonly virtual: { readonly from: number; readonly until: number; readonly medianRound: number } | null;
   /** Least and most updates in a sum; null before the first. */
   readonly survivors: readonly [number, number] | null;
 }
 
-/** Rounds that ended because somebody ended them. */
-const STOPPED: ReadonlySet<AbandonReason | undefined> = new Set(["stopped", "interrupted"]);
+/** Of rounds that somebody or something ended that is no part of the experiment: they do not come again. */
+export const FROM_OUTSIDE: ReadonlySet<AbandonReason | undefined> = new Set(["stopped", "interrupted"]);
 
 export function roundFigures(records: readonly RoundRecord[]): RoundFigures {
   const committed = records.filter(({ outcome }) => outcome === "committed");
-  const abandoned = records.filter(({ outcome, reason }) => outcome === "abandoned" && !STOPPED.has(reason));
+  const abandoned = records.filter(({ outcome, reason }) => outcome === "abandoned" && !FROM_OUTSIDE.has(reason));
   const evaluated = committed.findLast(({ accuracy }) => accuracy !== undefined);
   const compared = committed.filter(({ exact }) => exact !== undefined);
   const survivors = committed.map((record) => record.survivors);
@@ -42,8 +47,18 @@ export function roundFigures(records: readonly RoundRecord[]): RoundFigures {
     bytesUpPerDevice: perDevice(total(records, ({ bytesUp }) => bytesUp)),
     bytesDownPerDevice: perDevice(total(records, ({ bytesDown }) => bytesDown)),
     exact: compared.length === 0 ? null : compared.every(({ exact }) => exact === true),
+    virtual: virtualFigures(records),
     survivors: survivors.length === 0 ? null : [Math.min(...survivors), Math.max(...survivors)],
   };
+}
+
+function virtualFigures(records: readonly RoundRecord[]): RoundFigures["virtual"] {
+  const timed = records.flatMap(({ virtual, outcome }) => (virtual === undefined ? [] : [{ ...virtual, outcome }]));
+  if (timed.length === 0) return null;
+  const lengths = timed.filter(({ outcome }) => outcome === "committed").map(({ elapsed }) => elapsed);
+  lengths.sort((a, b) => a - b);
+  const { at, elapsed } = timed[timed.length - 1];
+  return { from: timed[0].at, until: at + elapsed, medianRound: lengths[lengths.length >> 1] ?? 0 };
 }
 
 /** Devices that left a round, for whatever reason. */

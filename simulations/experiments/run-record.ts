@@ -27,6 +27,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
     startedAt: stamp.startedAt,
   } as const;
   const parameters = largestRosterParameters(federation.experiment, config);
+  const { fidelity } = config.secagg;
   const summary = {
     dataset: dataset.name,
     partition: partitionText(config.task.partition),
@@ -48,7 +49,11 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
             bits: task.terms.bits,
           },
         }),
-    stamps: task.terms.mode === "plaintext" ? ["INSECURE-PLAINTEXT"] : [],
+    ...(fidelity === "real" ? {} : { fidelity }),
+    stamps: [
+      ...(task.terms.mode === "plaintext" ? ["INSECURE-PLAINTEXT"] : []),
+      ...(fidelity === "real" ? [] : [`CRYPTO-${fidelity.toUpperCase()}`]),
+    ],
   } as const;
   store.putMeta({
     run: runId,
@@ -99,6 +104,7 @@ export function endRun(
     modelHash: modelHash(parameters),
     thresholds: config.thresholds,
     masked: task.terms.mode === "masked",
+    fidelity: config.secagg.fidelity,
     level: task.terms.level,
     parameters: largestRosterParameters(federation.experiment, config),
     bits: task.terms.bits,

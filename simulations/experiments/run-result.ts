@@ -22,6 +22,8 @@ export interface RunResult {
      * compared, because no process owns all the devices.
      */
     readonly exact: boolean | null;
+    /** How much of the cryptography was carried out: only `real` protects anybody. */
+    readonly fidelity: "real" | "accounted" | "off";
     /** Whom it protected against; `none` without masks. */
     readonly level: "curious-server" | "active-server" | "none";
     /** Rounds abandoned. */
@@ -37,6 +39,8 @@ export interface RunResult {
   };
   /** Mean over invited devices and rounds. */
   readonly bytes: { readonly upPerDevice: number; readonly downPerDevice: number };
+  /** Of the fleet's virtual clock, over all rounds; null without one. */
+  readonly virtualSeconds: number | null;
   /** Of the host, over all rounds. */
   readonly seconds: Readonly<Record<Stage, number>>;
   readonly drops: Readonly<Record<DropReason, number>>;
@@ -54,6 +58,7 @@ export interface RunOutline {
   readonly modelHash: string;
   readonly thresholds: readonly string[];
   readonly masked: boolean;
+  readonly fidelity: RunResult["secagg"]["fidelity"];
   readonly level: "curious-server" | "active-server";
   readonly parameters: AgreedParameters | undefined;
   readonly bits: number;
@@ -84,7 +89,8 @@ export function runResult(outline: RunOutline): RunResult {
     rounds: figures.committed,
     secagg: {
       exact: figures.exact,
-      level: outline.masked ? outline.level : "none",
+      fidelity: outline.fidelity,
+      level: outline.masked && outline.fidelity === "real" ? outline.level : "none",
       abandoned: figures.abandoned,
       graph: parameters?.graph ?? null,
       degree: parameters?.degree ?? null,
@@ -93,6 +99,7 @@ export function runResult(outline: RunOutline): RunResult {
       bits: outline.bits,
     },
     bytes,
+    virtualSeconds: figures.virtual === null ? null : (figures.virtual.until - figures.virtual.from) / 1000,
     seconds,
     drops,
     modelHash: outline.modelHash,

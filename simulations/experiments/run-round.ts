@@ -1,4 +1,5 @@
-import type { AlgorithmState } from "../../shared/learning/algorithms/index.ts";
+import type { Broadcast } from "../../server/task.ts";
+import type { Algorithm, AlgorithmState } from "../../shared/learning/algorithms/index.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
@@ -28,7 +29,7 @@ export async function playRound(run: RunContext, progress: Progress): Promise<Pr
   const { options, store, federation, recorder } = run;
   const { clock, stopwatch, stop } = options;
   const { state, lost } = progress;
-  const broadcast = { values: federation.experiment.algorithm.broadcast(state), lost };
+  const broadcast = broadcastOf(federation.experiment.algorithm, state, lost);
   const ready = await federation.ready(broadcast, { stop, onPresence: presenceLog(run) });
   if (ready === "stopped") return "stopped";
   // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
@@ -51,6 +52,12 @@ export async function playRound(run: RunContext, progress: Progress): Promise<Pr
   return commitRound(run, { round, log, played, progress });
 }
 
+/** What the devices of the next round are sent. */
+export function broadcastOf(algorithm: Algorithm, state: AlgorithmState, lost: readonly number[]): Broadcast {
+  const earlier = algorithm.earlier?.(state);
+  return { values: algorithm.broadcast(state), lost, ...(earlier === undefined ? {} : { earlier }) };
+}
+
 /** While devices are waited for, how many are there. */
 function presenceLog({ recorder }: RunContext): ReadyWatch["onPresence"] {
   return (presence) => {
@@ -71,11 +78,11 @@ async function commitRound(
   { round, log, played, progress }: SummedRound,
 ): Promise<Progress> {
   const { state, committed } = progress;
-  const { outcome, traffic, invited } = played;
+  const { outcome, traffic, invited, virtual } = played;
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
   const { algorithm, evaluate } = experiment;
   const { aggregate, metrics, survivors, exact } = outcome;
-  const compared = exact === undefined ? {} : { exact };
+  const compared = { ...(exact === undefined ? {} : { exact }), ...(virtual === undefined ? {} : { virtual }) };
   log.enter("apply", survivors.length);
   store.markUploadsUsed(round, survivors);
   const next = algorithm.next(state, aggregate);
@@ -127,7 +134,7 @@ function abandonRound(
   { store, recorder }: RunContext,
   log: RoundLog,
   round: number,
-  { outcome, invited, traffic }: PlayedRound,
+  { outcome, invited, traffic, virtual }: PlayedRound,
   hash: string,
   at: number,
 ): void {
@@ -144,6 +151,7 @@ function abandonRound(
     survivors: 0,
     drops,
     ...traffic,
+    ...(virtual === undefined ? {} : { virtual }),
     seconds,
     modelHash: hash,
     at,

@@ -10,7 +10,7 @@ import type { TimeSources } from "../../shared/time/steady-clock.ts";
 import type { StopSwitch } from "../../shared/time/stop-signal.ts";
 import { partitionSpecification } from "../datasets/partitions/specification.ts";
 import { datasetReference } from "../datasets/reference.ts";
-import { invitedPerRound } from "./config.ts";
+import { invitedPerRound, type RunConfig } from "./config.ts";
 import { type Experiment, prepareExperiment } from "./experiment.ts";
 import { type Federation, type PlayedRound, summedOutcome } from "./federation.ts";
 import { pinnedAuthority } from "./run-authority.ts";
@@ -37,6 +37,7 @@ export interface ServeOptions {
 /** Devices on sockets: a coordinator listens for them for as long as the run goes on. */
 export function federateServed(options: ServeOptions): Federate {
   return async (context) => {
+    requireServable(context.config);
     const authority = pinnedAuthority(context.config, context.warn);
     const experiment = await prepareExperiment({ ...context, ...(authority === undefined ? {} : { authority }) });
     try {
@@ -47,6 +48,23 @@ export function federateServed(options: ServeOptions): Federate {
       throw error;
     }
   };
+}
+
+/** What is only of a simulation in one process has no meaning for devices on sockets. */
+function requireServable({ fleet, secagg, round }: RunConfig): void {
+  const keys = [
+    ...(fleet.phones === undefined ? [] : ["fleet.phones"]),
+    ...(round.buffered === undefined ? [] : ["round.buffered"]),
+    ...(secagg.fidelity === "real" ? [] : ["secagg.fidelity"]),
+  ];
+  if (keys.length === 0) return;
+  throw new MurmurError(
+    "config-invalid",
+    `${keys.join(" and ")} simulate what real devices are; they cannot be served.`,
+    {
+      hint: "Leave them out, or play the experiment with `murmur run`.",
+    },
+  );
 }
 
 async function listen(context: FederateContext, experiment: Experiment, options: ServeOptions): Promise<Coordinator> {

@@ -5,6 +5,7 @@ import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
 import type { LocalTraining } from "../../shared/learning/local-training.ts";
 import { clip } from "../../shared/learning/transforms/clip.ts";
 import { quantiseTransform } from "../../shared/learning/transforms/quantise.ts";
+import { weightByStaleness } from "../../shared/learning/transforms/staleness.ts";
 import { weightUniformly } from "../../shared/learning/transforms/uniform.ts";
 import { weightByExamples } from "../../shared/learning/transforms/weight.ts";
 import { metricSlots } from "../../shared/secagg/metric-slots.ts";
@@ -44,6 +45,7 @@ export function createTask(
   const transforms = [
     ...(train.clip === undefined ? [] : [clip(train.clip)]),
     isUniform(config) ? weightUniformly() : weightByExamples(largestDevice),
+    ...(round.buffered === undefined ? [] : [weightByStaleness(round.buffered.maxStaleness)]),
     quantiseTransform(quantise.bits, quantise.range, slots),
   ];
   return {
@@ -72,7 +74,11 @@ export function createTask(
     model: modelReference(config.task.model),
     training: { ...localTraining(config), ...training },
     ...(procedure === undefined ? {} : { procedure }),
-    deadlines: { configure: round.exchangeDeadline, train: round.deadline, exchange: round.exchangeDeadline },
+    deadlines: {
+      configure: round.exchangeDeadline,
+      train: config.fleet.phones?.reporting ?? round.deadline,
+      exchange: round.exchangeDeadline,
+    },
     goal: round.cohort,
     closeAt: round.closeAt,
     simulationSeed: config.seed,

@@ -14,7 +14,9 @@ import { modelHash } from "./fingerprints.ts";
 import { createInProcessFederation, type InProcessFederation, type RoundCourse } from "./in-process-federation.ts";
 import { recordedCourses } from "./recorded-courses.ts";
 import { checkInputs } from "./recorded-inputs.ts";
+import { FROM_OUTSIDE } from "./round-figures.ts";
 import { authorityOf } from "./run-authority.ts";
+import { broadcastOf } from "./run-round.ts";
 
 /** What running it again showed. */
 export interface Verification {
@@ -118,9 +120,6 @@ interface Replay {
   readonly hash: string;
 }
 
-/** Reasons that do not come from the experiment, and so do not come again. */
-const FROM_OUTSIDE: ReadonlySet<string | undefined> = new Set(["interrupted", "stopped"]);
-
 async function replay(options: VerifyOptions, federation: InProcessFederation, recorded: Recorded): Promise<Replay> {
   const { algorithm, initial } = federation.experiment;
   const hashes = new Map(recorded.records.map(({ round, modelHash }) => [round, modelHash]));
@@ -144,7 +143,7 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
       startsAt: options.clock(),
     };
     // Of rounds that were lost nobody here has kept anything.
-    const broadcast = { values: algorithm.broadcast(state), lost: [] };
+    const broadcast = broadcastOf(algorithm, state, []);
     const { outcome } = await federation.replay(round, broadcast, observer, recorded.courses.get(round));
     if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
     if (modelHash(state.parameters) !== hashes.get(round)) {

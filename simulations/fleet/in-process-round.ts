@@ -1,9 +1,11 @@
 import type { Device, DeviceEffects, TrainingRequest } from "../../client/device.ts";
-import type { TrainingResult } from "../../client/training/trainer.ts";
+import type { EarlierModel, TrainingResult } from "../../client/training/trainer.ts";
 import type { Round, RoundEffects, RoundFact } from "../../server/round.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
-import { type DropoutStage, stageAnswered, type Vanishing } from "./dropout-plan.ts";
+import type { AbortCode } from "../../shared/protocol/reasons.ts";
+import { type DropoutStage, stageAnswered } from "./dropout-plan.ts";
+import type { Loss } from "./round-director.ts";
 import { createTimeline } from "./timeline.ts";
 
 /** The transport of a round in one process: encoded frames and a virtual clock. */
@@ -23,7 +25,9 @@ export interface InProcessRoundOptions {
   train(order: TrainingOrder): Promise<TrainingResult>;
   /** Told before the device gives up its round; an error of the program itself should be thrown on. */
   onTrainingError(id: DeviceId, error: unknown): void;
-  vanishing(id: DeviceId): Vanishing | undefined;
+  lost(id: DeviceId): Loss | undefined;
+  /** What a device sends that declines the round. */
+  decline(code: AbortCode): Uint8Array;
   /** How long devices take; without it they take no time. */
   readonly pace?: RoundPace;
   /** Application bytes of a frame, where that is not what it has here. */
@@ -41,13 +45,15 @@ export interface InProcessRoundOptions {
 export interface TrainingOrder {
   readonly id: DeviceId;
   readonly request: TrainingRequest;
+  /** What the device began at, where that is not the model that it is sent: it trained before this round. */
+  readonly earlier?: EarlierModel;
 }
 
 /** How long devices take, in virtual milliseconds: functions of the device, never of the host. */
 export interface RoundPace {
   /** From the round's start until the device has trained. */
   trained(id: DeviceId): number;
-  /** From a request until the answer, of so many bytes, has arrived. */
+  /** From a request, or from having trained, until the answer of so many bytes has arrived. */
   answer(id: DeviceId, stage: DropoutStage, bytes: number): number;
 }
 
@@ -104,9 +110,9 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     const stage = stageAnswered(effects.send[0]);
     const bytes = effects.send.reduce((sum, frame) => sum + options.bytesOf(frame), 0);
     const arrives = now + (stage === undefined || pace === undefined ? 0 : pace.answer(id, stage, bytes));
-    const vanishing = options.vanishing(id);
-    if (vanishing !== undefined && vanishing.stage === stage) {
-      vanish(id, vanishing, arrives);
+    const loss = options.lost(id);
+    if (loss !== undefined && loss.stage === stage) {
+      lose(id, loss, arrives);
       return;
     }
     bytesUp += bytes;
@@ -126,8 +132,8 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     takeDevice(id, effects);
     if (effects.train === undefined || gone.has(id)) return;
     const ready = pace === undefined ? now : startsAt + pace.trained(id);
-    const vanishing = options.vanishing(id);
-    if (vanishing?.stage === "train") vanish(id, vanishing, ready);
+    const loss = options.lost(id);
+    if (loss?.stage === "train") lose(id, loss, ready);
     else trainings.add(ready, { id, request: effects.train });
   }
 
@@ -141,8 +147,8 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
   }
 
   function uploads(id: DeviceId): boolean {
-    const vanishing = options.vanishing(id);
-    return vanishing === undefined || !BEFORE_UPLOAD.has(vanishing.stage);
+    const loss = options.lost(id);
+    return loss === undefined || !BEFORE_UPLOAD.has(loss.stage);
   }
 
   async function finishTraining(order: TrainingOrder): Promise<void> {
@@ -167,10 +173,13 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     }
   }
 
-  function vanish(id: DeviceId, { silent }: Vanishing, at: number): void {
+  /** @param answered when its answer would have come */
+  function lose(id: DeviceId, { silent, after, declines }: Loss, answered: number): void {
     gone.add(id);
     options.device(id).disconnected();
-    if (!silent) arrivals.add(at, { kind: "closed", from: id });
+    const at = after === undefined ? answered : Math.max(now, startsAt + after);
+    if (declines !== undefined) arrivals.add(at, { kind: "frame", from: id, frame: options.decline(declines) });
+    else if (!silent) arrivals.add(at, { kind: "closed", from: id });
   }
 
   function arrive(arrival: Arrival): void {

@@ -31,9 +31,14 @@ export function roundTraining(
     return begun;
   }
 
-  function jobOf({ id, request }: TrainingOrder): TrainingJob {
+  function jobOf({ id, request, earlier }: TrainingOrder): TrainingJob {
     const { correction } = request.task;
-    return { index: indexOf(id), name: id, ...(correction === undefined ? {} : { correction }) };
+    return {
+      index: indexOf(id),
+      name: id,
+      ...(correction === undefined ? {} : { correction }),
+      ...(earlier === undefined ? {} : { earlier }),
+    };
   }
 
   return {

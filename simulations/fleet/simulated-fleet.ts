@@ -4,7 +4,7 @@ import type { DeviceMemory } from "../../client/memory.ts";
 import type { DevicePolicy } from "../../client/secagg/policy.ts";
 import { rememberUploads, type UploadMemory } from "../../client/storage/upload-memory.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
-import { type DeviceId, simulatedDeviceName } from "../../shared/protocol/ids.ts";
+import { type DeviceId, simulatedDeviceIndex, simulatedDeviceName } from "../../shared/protocol/ids.ts";
 import type { Certificate } from "../../shared/secagg/certificates.ts";
 import type { FleetUpload } from "./fleet-journal.ts";
 
@@ -28,7 +28,8 @@ export interface SimulatedFleetOptions {
 
 /** The devices of one process: each a state machine with keys of its own, made when it is first spoken to. */
 export interface SimulatedFleet {
-  readonly devices: readonly DeviceId[];
+  /** The name of the device at a place in the partition of the data. */
+  name(index: number): DeviceId;
   device(id: DeviceId): Device;
   /** Its place in the partition of the data. */
   index(id: DeviceId): number;
@@ -39,8 +40,6 @@ export interface SimulatedFleet {
 
 export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedFleet {
   const { provider, authority } = options;
-  const devices = Array.from({ length: options.size }, (_, i) => simulatedDeviceName(i, options.size));
-  const indices = new Map(devices.map((id, i) => [id, i]));
   const machines = new Map<DeviceId, Device>();
   const uploads = new Map<DeviceId, UploadMemory>();
   for (const upload of options.uploads) recall(upload);
@@ -92,7 +91,7 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
   }
 
   return {
-    devices,
+    name: (index) => simulatedDeviceName(index, options.size),
     device(id) {
       const known = machines.get(id);
       if (known !== undefined) return known;
@@ -101,8 +100,8 @@ export function createSimulatedFleet(options: SimulatedFleetOptions): SimulatedF
       return fresh;
     },
     index(id) {
-      const index = indices.get(id);
-      if (index === undefined) throw new Error(`there is no device ${id} in this fleet`);
+      const index = simulatedDeviceIndex(id);
+      if (index === undefined || index >= options.size) throw new Error(`there is no device ${id} in this fleet`);
       return index;
     },
     hasUploaded: (id, modelHash) => uploadsOf(id).hasUploaded(modelHash),

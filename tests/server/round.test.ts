@@ -160,10 +160,13 @@ describe("a stage ends", () => {
     const scripted = roundAt("configure", { closeAt: "goal" });
     const early = scripted.devices.slice(0, 4);
     scripted.accept(...early);
-    scripted.train(...early);
-    scripted.accept(scripted.devices[4]);
+    scripted.train(...early.slice(0, 3));
+    expect(scripted.round.stage).toBe("configure");
+    // Whoever is not heard of by then holds nobody up.
+    scripted.train(early[3]);
     expect(scripted.round.stage).toBe("keys");
-    expect(losses(scripted)).toEqual(["d-4: over-selected at train"]);
+    expect(losses(scripted)).toEqual(["d-4: over-selected at configure"]);
+    expect(scripted.exchanging?.invited).toEqual(early);
   });
 });
 

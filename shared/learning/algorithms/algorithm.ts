@@ -31,6 +31,8 @@ export interface Algorithm<State extends AlgorithmState = AlgorithmState> {
   init(parameters: ParameterVector): State;
   /** What the next round's devices are sent: this vector's hash is what a round agrees on. */
   broadcast(state: State): Float32Array;
+  /** Models that newer ones have replaced and that devices may still answer for, the newest first; absent: none. */
+  earlier?(state: State): readonly ParameterVector[];
   /**
    * The state after a round.
    * @throws {RangeError} when the update has another length than the broadcast.

@@ -2,6 +2,7 @@ import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { SlotTable } from "../../secagg/slots.ts";
 import { clip } from "./clip.ts";
 import { quantiseTransform } from "./quantise.ts";
+import { weightByStaleness } from "./staleness.ts";
 import { weightUniformly } from "./uniform.ts";
 import type {
   AggregateSum,
@@ -30,6 +31,7 @@ const QUANTISE = "quantise";
 const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
   ["clip", ([norm]) => clip(Number(norm))],
   ["weight", ([by, cap]) => (by === "uniform" ? weightUniformly() : weightByExamples(Number(cap)))],
+  ["staleness", ([most]) => weightByStaleness(Number(most))],
   [QUANTISE, ([bits, range], terms) => agreedQuantiser(Number(bits), Number(range), terms)],
 ]);
 

@@ -50,6 +50,8 @@ export type Metrics = Readonly<Partial<Record<RoundMetric, number>>>;
 export interface DeviceContext {
   /** Rounding bits: an experiment's, or the operating system's (`secure-aggregation.md` section 4). */
   readonly rounding: RoundingBits;
+  /** Models that are newer than the one that the device trained from; absent: none. */
+  readonly staleness?: number;
 }
 
 /** What a transform may use on the server. */

@@ -1,6 +1,12 @@
 import { encodeLocalUpdate, simulatedBatches, simulatedRounding } from "../../../client/local-update.ts";
 import { ENGINES } from "../../../client/training/engines.ts";
-import type { Evaluation, Trainer, TrainingResult, TrainingTask } from "../../../client/training/trainer.ts";
+import type {
+  EarlierModel,
+  Evaluation,
+  Trainer,
+  TrainingResult,
+  TrainingTask,
+} from "../../../client/training/trainer.ts";
 import { deviceHalf } from "../../../shared/learning/algorithms/device-half.ts";
 import type { ParameterVector } from "../../../shared/learning/parameters.ts";
 import { type TransformTerms, transformsOf } from "../../../shared/learning/transforms/index.ts";
@@ -35,6 +41,8 @@ export interface TrainingJob {
   readonly name: DeviceId;
   /** What it adds to each step's gradient, where the algorithm has devices do so. */
   readonly correction?: ParameterVector;
+  /** What it trains from, where that is not the round's own model. */
+  readonly earlier?: EarlierModel;
 }
 
 /** One thread's engine, with the model resident: a device comes as a job and leaves nothing behind. */
@@ -65,7 +73,10 @@ export async function createFleetTrainer(setting: FleetSetting): Promise<FleetTr
     buffers ??= exampleBuffers(dataset.train, holdings.largest);
     const examples = gatherExamples(dataset.train, holdings.examples(job.index), buffers);
     const corrected = job.correction === undefined ? task : { ...task, correction: job.correction };
-    return trainer.train(parameters, examples, corrected, simulatedBatches({ seed, round, device: job.name }));
+    const { earlier } = job;
+    const batches = simulatedBatches({ seed, round, device: job.name });
+    const result = await trainer.train(earlier?.parameters ?? parameters, examples, corrected, batches);
+    return earlier === undefined ? result : { ...result, earlier };
   }
 
   return {

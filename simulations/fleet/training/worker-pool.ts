@@ -31,12 +31,25 @@ export async function createWorkerPool(setting: FleetSetting, workers: number): 
   return {
     workers,
     begin(work, jobs, terms) {
-      const parameters = memory.lend(work.parameters);
+      const lent = new Map<ParameterVector, LentParameters>();
+      const parameters = lend(work.parameters);
       const cancelled = new Int32Array(new SharedArrayBuffer(4));
       const sums = threads.map(() => new Int32Array(new SharedArrayBuffer(4 * (terms?.dimension ?? 0))));
       const loads = threads.map(() => 0);
       const pending = new Map<number, Promise<TrainingResult | undefined>>();
       const summed = new Set<number>();
+
+      function lend(vector: ParameterVector): LentParameters {
+        const known = lent.get(vector) ?? memory.lend(vector);
+        lent.set(vector, known);
+        return known;
+      }
+
+      /** The job with what it begins at where the thread sees it. */
+      function shared(job: TrainingJob): TrainingJob {
+        if (job.earlier === undefined) return job;
+        return { ...job, earlier: { ...job.earlier, parameters: lend(job.earlier.parameters).vector } };
+      }
 
       function give(worker: number, part: readonly TrainingJob[]): void {
         if (part.length === 0) return;
@@ -45,12 +58,14 @@ export async function createWorkerPool(setting: FleetSetting, workers: number): 
           kind: "train",
           batch: batches++,
           work: { ...work, parameters: parameters.vector },
-          jobs: part,
+          jobs: part.map(shared),
           ...(terms === undefined ? {} : { into: { terms, sum: sums[worker] } }),
           cancelled,
         };
-        parameters.hold();
-        for (const [index, result] of threads[worker].train(message, parameters.release)) {
+        const held = [...lent.values()];
+        for (const { hold } of held) hold();
+        const ended = () => held.forEach(({ release }) => void release());
+        for (const [index, result] of threads[worker].train(message, ended)) {
           pending.set(index, result);
           result.then(
             () => summed.add(index),
@@ -79,19 +94,19 @@ export async function createWorkerPool(setting: FleetSetting, workers: number): 
         },
         end() {
           Atomics.store(cancelled, 0, 1);
-          parameters.release();
+          for (const { release } of lent.values()) release();
         },
       } satisfies RoundTraining;
     },
     async evaluate(parameters) {
-      const lent = memory.lend(parameters);
+      const evaluated = memory.lend(parameters);
       try {
         const share = Math.ceil(slices.length / threads.length);
         const parts = threads.map((_, i) => slices.slice(i * share, (i + 1) * share));
-        const evaluated = await Promise.all(threads.map((thread, i) => thread.evaluate(lent.vector, parts[i])));
-        return addEvaluations(evaluated.flat());
+        const results = await Promise.all(threads.map((thread, i) => thread.evaluate(evaluated.vector, parts[i])));
+        return addEvaluations(results.flat());
       } finally {
-        lent.release();
+        evaluated.release();
       }
     },
     async dispose() {
@@ -109,12 +124,18 @@ async function startThreads(setting: FleetSetting, workers: number): Promise<rea
   throw failed.reason;
 }
 
+/** A vector where every thread sees it, until it is released as often as it was held, and once more. */
+interface LentParameters {
+  readonly vector: ParameterVector;
+  hold(): void;
+  release(): void;
+}
+
 /** Copies of parameter vectors in shared memory, used again once nobody trains from them. */
 function parameterMemory() {
   const free: ParameterVector[] = [];
   return {
-    /** The vector where every thread sees it, until it is released as often as it was held, and once more. */
-    lend(parameters: ParameterVector) {
+    lend(parameters: ParameterVector): LentParameters {
       const at = free.findIndex(({ length }) => length === parameters.length);
       const [vector] = at < 0 ? [sharedVector(parameters.length)] : free.splice(at, 1);
       vector.set(parameters);

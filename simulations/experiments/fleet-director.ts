@@ -1,0 +1,109 @@
+import { selectPlaces } from "../../server/selection/select-cohort.ts";
+import { firstQuorum } from "../../server/task.ts";
+import { forwardMacsFor } from "../../shared/learning/models/model-cost.ts";
+import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { seededRandom } from "../../shared/random/seeded-random.ts";
+import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
+import { secaggParameters } from "../../shared/secagg/graph-parameters.ts";
+import { laneBytesFor, packedLength } from "../../shared/secagg/ring-accumulator.ts";
+import { bufferedDirector } from "../fleet/buffered-director.ts";
+import { dropoutPlan } from "../fleet/dropout-plan.ts";
+import type { DeviceTask } from "../fleet/model/device-task.ts";
+import { createFleetModel, type FleetModel } from "../fleet/model/fleet-model.ts";
+import { phoneDirector } from "../fleet/phone-director.ts";
+import { idealDirector, type RoundDirector } from "../fleet/round-director.ts";
+import { invitedPerRound, type RunConfig } from "./config.ts";
+import type { Experiment } from "./experiment.ts";
+
+/** Google's floor (Bonawitz et al. 2019, section 8). */
+const MINIMUM_MEMORY = 2 * 2 ** 30;
+
+/** Who comes to a run's rounds, as its configuration has the fleet. */
+export function fleetDirector(experiment: Experiment, nameOf: (device: number) => DeviceId): RoundDirector {
+  const { config, task, holdings } = experiment;
+  const { phones } = config.fleet;
+  if (phones === undefined) return drawnFleet(config, nameOf);
+  const { era, network, availability, computeError, minimumCharge } = phones;
+  const { devices: size } = config.fleet;
+  const fleet = createFleetModel({ size, seed: config.seed, era, network, availability, computeError, minimumCharge });
+  const deviceTask = taskOf(experiment);
+  const common = {
+    startsAt: phones.startsAt,
+    pace: phones.pace,
+    examplesOf: (device: number) => holdings.size(device),
+  };
+  const { buffered, minCohort } = config.round;
+  if (buffered === undefined) {
+    return phoneDirector(fleet, deviceTask, {
+      ...common,
+      invited: invitedPerRound(config),
+      need: firstQuorum(minCohort, task.goal),
+      selection: phones.selection,
+      reporting: phones.reporting,
+    });
+  }
+  return bufferedDirector(fleet, deviceTask, {
+    ...common,
+    concurrency: buffered.concurrency,
+    goal: task.goal,
+    maxStaleness: buffered.maxStaleness,
+    keepsUpdate: true,
+    sessionTime: sessionTime(fleet, deviceTask),
+    timeout: buffered.timeout,
+    selectionWindow: phones.selection,
+  });
+}
+
+function drawnFleet(config: RunConfig, nameOf: (device: number) => DeviceId): RoundDirector {
+  const { seed } = config;
+  const drawn = dropoutPlan(seed, config.fleet.dropout);
+  return idealDirector({
+    select(round, mayTake) {
+      const random = seededRandom(seed, "selection", round);
+      const { devices } = config.fleet;
+      const invited = invitedPerRound(config);
+      if (mayTake === undefined) return [...selectPlaces(devices, invited, random)];
+      // In the order of their names, which is that of their numbers, as a coordinator on sockets draws them.
+      const able = Array.from({ length: devices }, (_, device) => device).filter(mayTake);
+      return Array.from(selectPlaces(able.length, invited, random), (place) => able[place]);
+    },
+    lost: (round, device) => drawn(round, nameOf(device)),
+  });
+}
+
+/** What a round asks of a phone, from the task's terms. */
+function taskOf({ config, task, model, algorithm, initial }: Experiment): DeviceTask {
+  const { terms, training } = task;
+  const sent = algorithm.broadcast(algorithm.init(initial)).length;
+  return {
+    forwardMacs: forwardMacsFor(model),
+    batch: training.batchSize,
+    epochs: training.epochs,
+    downloadBytes: 4 * sent,
+    uploadBytes: packedLength(terms.dimension, terms.bits),
+    maskBytes: config.secagg.fidelity === "off" ? 0 : maskBytes(terms, invitedPerRound(config)),
+    minimumMemory: MINIMUM_MEMORY,
+  };
+}
+
+/** Keystream of one device: a mask with each neighbour in the largest roster, and its own. */
+function maskBytes(
+  { mode, dimension, bits, corrupted, dropout }: Omit<SecAggAgreement, "roundId" | "modelHash">,
+  cohort: number,
+): number {
+  if (mode === "plaintext") return 0;
+  const parameters = secaggParameters({ cohort, corrupted, dropout });
+  return parameters.ok ? (parameters.degree + 1) * dimension * laneBytesFor(bits) : 0;
+}
+
+/** Devices that the time of a masking session is estimated from. */
+const SAMPLE = 100;
+
+/** How long most rosters take to mask and to upload, milliseconds: as long as nine in ten of the fleet's devices do. */
+function sessionTime({ devices, network, size }: FleetModel, task: DeviceTask): number {
+  const exchanges = 4 * network.access.roundTrip;
+  const times = Array.from({ length: Math.min(SAMPLE, size) }, (_, device) => {
+    return devices.maskingTime(device, task.maskBytes) + network.transferTime(device, 0, "up", task.uploadBytes);
+  }).sort((a, b) => a - b);
+  return exchanges + times[Math.floor(0.9 * (times.length - 1))];
+}
