@@ -47,7 +47,23 @@ export function routeNoise(model: LayersModel, source: Source): void {
 /** Layers that draw random numbers and have no form here: they would draw them where no seed reaches. */
 export const UNSEEDED_LAYERS: readonly string[] = ["AlphaDropout"];
 
-type RecurrentCell = Layer & { dropoutFunc?: (ones: tf.Tensor, rate: number) => tf.Tensor };
+/** Disposes of the masks that recurrent cells keep until their next call; a model that is disposed of has none. */
+export function releaseMasks(model: LayersModel): void {
+  for (const layer of everyLayer(model)) {
+    if (!("recurrentDropout" in layer)) continue;
+    const cell = layer as RecurrentCell;
+    for (const masks of [cell.dropoutMask, cell.recurrentDropoutMask]) {
+      if (masks !== null && masks !== undefined) tf.dispose(masks);
+    }
+    Object.assign(cell, { dropoutMask: null, recurrentDropoutMask: null });
+  }
+}
+
+type RecurrentCell = Layer & {
+  dropoutFunc?: (ones: tf.Tensor, rate: number) => tf.Tensor;
+  dropoutMask?: tf.Tensor | tf.Tensor[] | null;
+  recurrentDropoutMask?: tf.Tensor | tf.Tensor[] | null;
+};
 type DropoutLayer = Layer & { readonly rate: number; getNoiseShape(input: tf.Tensor): number[] | null | undefined };
 
 const TRAINING_CALLS: Readonly<Record<string, (layer: Layer, input: tf.Tensor, source: Source) => tf.Tensor>> = {

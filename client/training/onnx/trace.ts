@@ -7,7 +7,7 @@ import { parameterManifestOf } from "../../../shared/learning/models/model-param
 import type { ParameterManifest } from "../../../shared/learning/parameters.ts";
 import { MurmurError } from "../../../shared/protocol/errors.ts";
 import { batchOutcome, labelType, probabilities, scaledObjective } from "../loss.ts";
-import { type NoiseSite, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
+import { type NoiseSite, releaseMasks, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
 import { optimizerStep, STATE_VECTORS, type StepRule } from "../optimizer.ts";
 import { makeTrainable } from "../trainable-layers.ts";
 import type { TracedValue } from "./kernel.ts";
@@ -159,6 +159,7 @@ function withModel<T>(
     }
     return body(model, parameterManifestOf(model), noise);
   } finally {
+    releaseMasks(model);
     model.dispose();
     scope.endScope();
   }

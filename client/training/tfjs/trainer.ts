@@ -12,7 +12,7 @@ import { type SeededRandom, seededRandom } from "../../../shared/random/seeded-r
 import { epochBatches } from "../batches.ts";
 import { checkParameters, checkTrainable } from "../checks.ts";
 import { type BatchOutcome, batchOutcome, labelType, scaledObjective } from "../loss.ts";
-import { fillNoise, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
+import { fillNoise, releaseMasks, routeNoise, UNSEEDED_LAYERS } from "../noise.ts";
 import {
   gradientIsUpdate,
   optimizerStep,
@@ -61,6 +61,7 @@ export async function createTfjsTrainer(
     draws = seededRandom(0, "trial");
     withBackend(backend, () => tryStep(model, manifest, definition));
   } catch (cause) {
+    releaseMasks(model);
     model.dispose();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new MurmurError(
@@ -125,6 +126,7 @@ export async function createTfjsTrainer(
 
     dispose: () =>
       inTurn(async () => {
+        releaseMasks(model);
         model.dispose();
       }),
   };
