@@ -25,9 +25,9 @@ describe("the benchmark of the fleet, in its quick form", async () => {
   });
 
   it("finds at most 64 bytes for each idle device", () => {
-    // Bytes, not a timing: the same on every host, but for the runtime's own objects, a few bytes for each of 10^4.
+    // Bytes, not a timing: 28, but for the runtime's own objects, which come and go: a few bytes for each of 10^4 devices.
     const [, , idle] = rows;
-    expect(idle.subject_median).toBeGreaterThanOrEqual(8 + 20);
+    expect(idle.subject_median).toBeGreaterThanOrEqual(28 - 12);
     expect(idle.subject_median).toBeLessThanOrEqual(64);
   });
 
