@@ -91,7 +91,7 @@ const weight = z
   .default("examples")
   .meta({ description: "what a device counts for: its examples, or as much as any other" });
 const decay = z.number().min(0).lt(1);
-/** Of the server optimisers: what Reddi et al. 2021 take; their learning rate is tuned for each task. */
+/** Of the server optimisers: β and τ as Reddi et al. 2021 have them. Their learning rate is to be tuned for each task. */
 const adaptive = {
   serverLr: serverLr.default(0.01),
   beta2: decay.default(0.99).meta({ description: "how much of the mean squared update is kept" }),

@@ -12,6 +12,7 @@ import {
 import { decodeFrame, encodeFrame, FRAME_TYPES } from "../../shared/protocol/frame.ts";
 import { contextHash, type SecAggAgreement } from "../../shared/secagg/agreement.ts";
 import { createSlotTable } from "../../shared/secagg/slots.ts";
+import { volatileMemory } from "../client/device-fixtures.ts";
 import { clientOf, deviceName, testAgreement, testPolicy } from "../secagg/session-harness.ts";
 import { attackedSession, bodyOf, ending, isType, quickProvider } from "./fixture.ts";
 
@@ -78,6 +79,21 @@ describe("a configuration that the device declines", () => {
     ],
     ["one round more than it does in a day", "policy", { rounds: 1, uploads: [{ taskId: new Uint8Array(16) }] }],
     ["a simulation", "policy", { configuration: { simulationSeed: 5 } }],
+    [
+      "something to keep between rounds, when it keeps nothing",
+      "policy",
+      { configuration: { procedure: { kind: "scaffold", lost: [] } } },
+    ],
+    [
+      "a model and a control variate of different lengths",
+      "malformed-message",
+      {
+        keeps: true,
+        configuration: { procedure: { kind: "scaffold", lost: [] }, parameters: 3 },
+        agreement: { dimension: 3, modelHash: quickProvider.sha256(model.subarray(4)) },
+        sent: model.slice(4),
+      },
+    ],
     ["floors below its own", "below-floor", { agreement: { floors: { minCohort: 1, minHonest: 1 } } }],
     ["a transform that it does not know", "policy", { agreement: { transforms: ["sharpen:1"] } }],
     [
@@ -175,6 +191,8 @@ describe("a configuration that the device declines", () => {
     readonly certified?: boolean;
     readonly uploads?: Partial<UploadEntry>[];
     readonly rounds?: number;
+    /** It keeps what it is told to between rounds. */
+    readonly keeps?: boolean;
     readonly binding?: Uint8Array;
     readonly frameRound?: Uint8Array;
     readonly sent?: Uint8Array;
@@ -230,6 +248,7 @@ describe("a configuration that the device declines", () => {
       acceptsSimulation: false,
       maxRoundsPerDay: offer.rounds ?? 10,
       ...(offer.certified ? { authority: identity.publicKey } : {}),
+      ...(offer.keeps ? { memory: volatileMemory() } : {}),
       journal: {
         latestRound: (task) =>
           uploads.filter((entry) => String(entry.taskId) === String(task)).map((entry) => entry.roundId)[0],

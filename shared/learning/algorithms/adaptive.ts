@@ -13,11 +13,11 @@ export type AdaptiveKind = "fedadagrad" | "fedyogi" | "fedadam";
 
 export interface AdaptiveOptions {
   readonly kind: AdaptiveKind;
-  /** η, which the paper tunes for each task. */
+  /** η. There is no right one for all tasks: the paper searches a grid for each. */
   readonly serverLr: number;
-  /** β1: 0.9 in the paper, and 0 with FedAdagrad (section 5.2). */
+  /** β1: 0.9 in the paper with FedAdam and FedYogi. At 0 FedAdagrad is Adagrad as it is known, without momentum. */
   readonly beta1: number;
-  /** β2: 0.99 in the paper; FedAdagrad has none, and 0 is given. */
+  /** β2: 0.99 in the paper. FedAdagrad has none, and passes it over. */
   readonly beta2: number;
   /** τ, how adaptive it is: 10⁻³ in the paper. The larger, the more like SGD with momentum. */
   readonly tau: number;

@@ -58,6 +58,12 @@ describe("SCAFFOLD", () => {
     expect(both.result.bytes.downPerDevice / plain.result.bytes.downPerDevice).toBeGreaterThan(1.7);
   });
 
+  it.each(["accounted", "off"] as const)("has the same bytes where masking is %s", async (fidelity) => {
+    const real = await playRun(config);
+    const counted = await playRun(smallConfig({ algorithm: { kind: "scaffold" }, secagg: { fidelity } }));
+    expect(weightsOf(counted.folder)).toEqual(weightsOf(real.folder));
+  });
+
   it.each(["mask", "unmask"])("abandoned during %s leaves every device what it had", async (stage) => {
     const { folder } = await playRun(config, {
       onEvent: (event) =>
