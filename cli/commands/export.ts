@@ -5,7 +5,7 @@ export const exportCommand: CommandDefinition = (parent, act) => {
   parent
     .command("export")
     .argument("<run>", "its id, the beginning of its id, or its folder")
-    .description("write a run's trained model: a tf.layers model.json with its weights")
+    .description("write a run's trained model: a tf.layers model.json with its weights, and model.onnx")
     .option("--to <folder>", "folder to write to (default: model-<id>)")
     .option("--force", "overwrite what is there")
     .action(
@@ -23,6 +23,7 @@ export const exportCommand: CommandDefinition = (parent, act) => {
           [
             `${exported.model} of run ${exported.run} after round ${exported.round}`,
             ...exported.files.map((file) => `${dryRun ? "would write" : paint.learnt("✓")} ${join(shown, file)}`),
+            ...(exported.withoutOnnx === undefined ? [] : [paint.warning(`no model.onnx: ${exported.withoutOnnx}`)]),
           ].join("\n"),
         );
       }),

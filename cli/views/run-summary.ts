@@ -120,7 +120,7 @@ function outcome(run: StoredRun, figures: RunFigures, masked: boolean, paint: Co
     .map(([stage, seconds]) => `${stage} ${secondsText(seconds)}`);
   return [
     ...(thresholds.length === 0 ? [] : [...table(thresholds, [2]), ""]),
-    `accuracy   ${paint.bold(percentText(figures.accuracy))} after ${figures.committed} ${figures.committed === 1 ? "round" : "rounds"}, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
+    `${figures.accuracy === null && figures.loss !== null ? `test loss  ${paint.bold(decimalText(figures.loss))}` : `accuracy   ${paint.bold(percentText(figures.accuracy))}`} after ${figures.committed} ${figures.committed === 1 ? "round" : "rounds"}, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
     `a device   ${bytesText(figures.bytesUpPerDevice)} up and ${bytesText(figures.bytesDownPerDevice)} down in a round`,
     `lost       ${drops.length === 0 ? "none" : drops.join(", ")}`,
     `time       ${stages.length === 0 ? "–" : stages.join(", ")}`,

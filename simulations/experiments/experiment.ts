@@ -34,8 +34,8 @@ export interface Experiment {
   readonly engine: Trainer["engine"];
   /** Before the first round, drawn from the seed. */
   readonly initial: ParameterVector;
-  /** On the public test set. */
-  evaluate(parameters: ParameterVector): Promise<{ readonly accuracy: number; readonly loss: number }>;
+  /** On the public test set. Numbers that are predicted are near or far, not right or wrong: they have no accuracy. */
+  evaluate(parameters: ParameterVector): Promise<{ readonly accuracy?: number; readonly loss: number }>;
   dispose(): Promise<void>;
 }
 
@@ -90,7 +90,8 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     initial,
     async evaluate(parameters) {
       const { examples, correct, lossSum } = await pool.evaluate(parameters);
-      return { accuracy: correct / examples, loss: lossSum / examples };
+      const loss = lossSum / examples;
+      return model.loss === "meanSquaredError" ? { loss } : { accuracy: correct / examples, loss };
     },
     dispose: () => pool.dispose(),
   };

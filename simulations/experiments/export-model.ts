@@ -1,15 +1,18 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { compileInference } from "../../client/training/onnx/export.ts";
+import { UntraceableModelError } from "../../client/training/onnx/untraceable-model-error.ts";
 import { openRunReader } from "../../server/store/run-reader.ts";
+import type { ModelDefinition } from "../../shared/learning/models/index.ts";
 import { layersArtifacts } from "../../shared/learning/models/layers-artifacts.ts";
+import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { JsonObject } from "../../shared/protocol/run-meta.ts";
 import { moduleRecord } from "../own-module.ts";
 import { runConfigSchema } from "./config.ts";
 import { ownModules } from "./config-paths.ts";
 import { loadModel } from "./load-model.ts";
-import type { RecordedInputs } from "./recorded-inputs.ts";
-import { checkModules } from "./recorded-inputs.ts";
+import { checkModules, type RecordedInputs } from "./recorded-inputs.ts";
 
 export interface ExportedModel {
   readonly run: string;
@@ -20,6 +23,8 @@ export interface ExportedModel {
   readonly modelHash: string;
   /** What was written, by name in the folder. */
   readonly files: readonly string[];
+  /** Why there is no model.onnx, where there is none. */
+  readonly withoutOnnx?: string;
 }
 
 export interface ExportOptions {
@@ -59,7 +64,12 @@ export async function exportModel({ folder, target, force, dryRun }: ExportOptio
     ...(dataset.classNames === undefined ? {} : { classNames: dataset.classNames }),
   };
   const { modelJson, shards } = layersArtifacts(definition, checkpoint.parameters, { murmuration: metadata });
-  const files = new Map<string, string | Uint8Array>([["model.json", `${JSON.stringify(modelJson)}\n`], ...shards]);
+  const onnx = onnxFile(definition, checkpoint.parameters);
+  const files = new Map<string, string | Uint8Array>([
+    ["model.json", `${JSON.stringify(modelJson)}\n`],
+    ...shards,
+    ...(onnx.bytes === undefined ? [] : [["model.onnx", onnx.bytes] as const]),
+  ]);
   const taken = [...files.keys()].filter((name) => existsSync(join(target, name)));
   if (taken.length > 0 && !force) {
     throw new MurmurError("file-exists", `${target} already holds ${taken.join(" and ")}; nothing was written.`, {
@@ -76,7 +86,21 @@ export async function exportModel({ folder, target, force, dryRun }: ExportOptio
     round: checkpoint.round,
     modelHash: checkpoint.hash,
     files: [...files.keys()],
+    ...(onnx.bytes === undefined ? { withoutOnnx: onnx.reason } : {}),
   };
+}
+
+/** The model as an ONNX file, or why it has no such form. */
+function onnxFile(
+  definition: ModelDefinition,
+  parameters: ParameterVector,
+): { readonly bytes: Uint8Array } | { readonly bytes?: never; readonly reason: string } {
+  try {
+    return { bytes: compileInference(definition, parameters).bytes };
+  } catch (error) {
+    if (error instanceof UntraceableModelError) return { reason: error.message };
+    throw error;
+  }
 }
 
 function readTrained(folder: string) {

@@ -32,7 +32,7 @@ export const FROM_OUTSIDE: ReadonlySet<AbandonReason | undefined> = new Set(["st
 export function roundFigures(records: readonly RoundRecord[]): RoundFigures {
   const committed = records.filter(({ outcome }) => outcome === "committed");
   const abandoned = records.filter(({ outcome, reason }) => outcome === "abandoned" && !FROM_OUTSIDE.has(reason));
-  const evaluated = committed.findLast(({ accuracy }) => accuracy !== undefined);
+  const evaluated = committed.findLast(({ testLoss }) => testLoss !== undefined);
   const compared = committed.filter(({ exact }) => exact !== undefined);
   const survivors = committed.map((record) => record.survivors);
   const invited = total(records, (record) => record.invited);

@@ -1,7 +1,7 @@
 /** What a threshold can be about: the figures of a finished run. */
 export const THRESHOLD_METRICS = {
-  accuracy: "share of the test set that the final model gets right, 0 to 1",
-  loss: "mean cross-entropy of the final model on the test set, nats",
+  accuracy: "share of the test set that the final model gets right, 0 to 1; of predicted numbers there is none",
+  loss: "mean loss of the final model on the test set; of cross-entropies, in nats",
   rounds: "rounds committed",
   abandoned: "rounds abandoned",
   dropped: "devices that left a round before it was done, over all rounds",

@@ -1,3 +1,4 @@
+import "../../client/training/onnx/without-telemetry.ts";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -5,6 +6,7 @@ import { join } from "node:path";
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { loadLayersModel } from "@tensorflow/tfjs-layers";
+import * as ort from "onnxruntime-node";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Examples } from "../../shared/learning/examples.ts";
 import { allExamples, loadDataset } from "../../simulations/datasets/index.ts";
@@ -38,6 +40,14 @@ async function trained(task: object): Promise<{ cwd: string; run: string; accura
   return { cwd, ...JSON.parse(stdout) };
 }
 
+/** Probabilities, example by example, of an ONNX runtime. */
+async function onnxOutputs(file: string, { inputs, count }: Examples, shape: readonly number[]): Promise<Float32Array> {
+  const session = await ort.InferenceSession.create(file);
+  const { probabilities } = await session.run({ examples: new ort.Tensor("float32", inputs, [count, ...shape]) });
+  await session.release();
+  return probabilities.data as Float32Array;
+}
+
 /** Loads model.json and its weights as a page does, over HTTP. */
 async function loadOverHttp(folder: string) {
   const server = createServer((request, response) => response.end(readFileSync(join(folder, request.url ?? ""))));
@@ -64,7 +74,11 @@ describe("murmur export", () => {
     const test = allExamples((await loadDataset("blobs", 42)).test);
     await tf.setBackend("cpu");
     expect(accuracy).toBeGreaterThan(0.3);
-    expect(accuracyOf(await loadOverHttp(join(cwd, "web")), test)).toBe(accuracy);
+    const model = await loadOverHttp(join(cwd, "web"));
+    expect(accuracyOf(model, test)).toBe(accuracy);
+    const expected = tf.softmax(model.predict(tf.tensor(test.inputs, [test.count, 784])) as tf.Tensor).dataSync();
+    const outputs = await onnxOutputs(join(cwd, "web", "model.onnx"), test, [784]);
+    expect(Math.max(...outputs.map((p, i) => Math.abs(p - expected[i])))).toBeLessThan(1e-5);
     const { userDefinedMetadata } = JSON.parse(readFileSync(join(cwd, "web", "model.json"), "utf8"));
     expect(userDefinedMetadata.murmuration).toMatchObject({ run, model: "2nn", dataset: "blobs", scale: 1 / 255 });
   });
@@ -75,8 +89,12 @@ describe("murmur export", () => {
     const model = await loadOverHttp(join(cwd, `model-${run}`));
     const test = allExamples((await loadDataset("blobs", 42)).test);
     expect(accuracyOf(model, test)).toBe(accuracy);
-    const probabilities = model.predict(tf.tensor(test.inputs.subarray(0, 784), [1, 28, 28, 1])) as tf.Tensor;
-    expect(tf.sum(probabilities).dataSync()[0]).toBeCloseTo(1, 5);
+    const few = { ...test, inputs: test.inputs.subarray(0, 3 * 784), count: 3 };
+    const probabilities = model.predict(tf.tensor(few.inputs, [3, 28, 28, 1])) as tf.Tensor;
+    expect(tf.sum(probabilities).dataSync()[0]).toBeCloseTo(3, 5);
+    const outputs = await onnxOutputs(join(cwd, `model-${run}`, "model.onnx"), few, [28, 28, 1]);
+    const expected = probabilities.dataSync();
+    expect(Math.max(...outputs.map((p, i) => Math.abs(p - expected[i])))).toBeLessThan(1e-5);
 
     writeFileSync(join(cwd, "own.mjs"), `${MODEL}// changed\n`);
     const changed = await murmur(["export", run, "--to", "other", "--format", "json"], { cwd });

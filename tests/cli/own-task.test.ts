@@ -77,6 +77,27 @@ describe("a run on data and with a model of one's own", () => {
     });
   });
 
+  it("may predict numbers, which have a loss and no accuracy", async () => {
+    const cwd = temporaryFolder();
+    const random = seededRandom(2, "prices");
+    const rows = Array.from({ length: 200 }, () => {
+      const [x, y] = [random.normal(), random.normal()];
+      return `${x},${y},${10 + 3 * x - 2 * y}`;
+    });
+    writeFileSync(join(cwd, "prices.csv"), `x,y,price\n${rows.join("\n")}\n`);
+    const dataset = { kind: "csv", file: "prices.csv", targets: ["price"], numeric: ["x", "y"] };
+    const { serve: _, ...rest } = CONFIG;
+    const train = { lr: 0.1, epochs: 5, batch: 5 };
+    const round = { ...CONFIG.round, count: 4 };
+    const task = { dataset, model: "linear" };
+    const config = { ...rest, task, train, round, quantise: { range: 8 }, thresholds: ["loss < 0.1"] };
+    writeFileSync(join(cwd, "own.yaml"), JSON.stringify(config));
+    const ran = await murmur(["run", "own.yaml"], { cwd });
+    expect(ran.exitCode).toBe(0);
+    expect(ran.stdout).toMatch(/^test loss {2}0\.0\d\d after 4 rounds/m);
+    expect(ran.stdout).not.toContain("accuracy");
+  });
+
   it("that was stopped is not resumed with another module, and nothing in it changes", async () => {
     const cwd = ownTask();
     const config = ["--set", "round.count=3"];
