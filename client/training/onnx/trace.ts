@@ -60,12 +60,6 @@ export interface StepTrace extends BatchTrace {
  * 1 / batch; and with −η / batch it is plain SGD's update itself, so that no weight-sized tensor has to be scaled.
  */
 export function traceStep(definition: ModelDefinition, batch: number, rule: StepRule): StepTrace {
-  const first = traceStepOnce(definition, batch, rule);
-  refuseRandomConstants(first, traceStepOnce(definition, batch, rule));
-  return first;
-}
-
-function traceStepOnce(definition: ModelDefinition, batch: number, rule: StepRule): StepTrace {
   return traced((tracing) =>
     withModel(definition, tracing, (model, manifest, noise) => {
       const forward = forwardPass(definition, model, batch, true, tracing);
@@ -179,10 +173,12 @@ function forwardPass(
 }
 
 /**
- * A layer that draws random numbers draws them while it is traced, and the graph would repeat that one draw for ever. Two
- * traces of such a model differ in a constant.
+ * Refuses a model whose layers draw random numbers of their own: they draw them while they are traced, and the graph would
+ * repeat that one draw for ever. Two traces of such a model differ in a constant.
+ *
+ * @throws UntraceableModelError with the layer's name.
  */
-function refuseRandomConstants(first: StepTrace, second: StepTrace): void {
+export function refuseRandomConstants(first: StepTrace, second: StepTrace): void {
   const pairs: [TracedValue, TracedValue][] = [[first.losses, second.losses]];
   for (const [index, value] of first.parameters) {
     const other = second.parameters.get(index);

@@ -26,6 +26,7 @@ import {
   INPUT,
   noiseInput,
   parameterInput,
+  refuseRandomConstants,
   type StepTrace,
   shiftInput,
   stateInput,
@@ -65,6 +66,7 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
   // Compiled now, so that a model that cannot be is known before training starts.
   const plain = stepTrace(1, PLAIN_SGD);
   const { manifest } = plain;
+  refuseRandomConstants(plain, traceStep(definition, 1, PLAIN_SGD));
   compileSteps(plain, 1, 1, definition);
   compileEvaluation(traceEvaluation(definition, 1), 1, definition);
   const sessions = sessionCache<StepSession>(KEPT_SESSIONS);
