@@ -4,6 +4,7 @@ import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
+import { WorkerLost } from "../fleet/training/worker-thread.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import type { PlayedRound, ReadyWatch } from "./federation.ts";
 import { modelHash } from "./fingerprints.ts";
@@ -162,6 +163,8 @@ function abandonRound(
 }
 
 function reportTrainingError(recorder: EventRecorder, round: number, device: DeviceId, error: unknown): void {
+  // Of the program, not of a device: to go on without it would make the result depend on the host.
+  if (error instanceof WorkerLost) throw error;
   const text = `${device} could not train: ${error instanceof Error ? error.message : String(error)}`;
   recorder.emit("log", { level: "error", text }, round);
 }

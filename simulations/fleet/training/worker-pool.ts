@@ -17,13 +17,18 @@ const PROGRAM = new URL("./training-worker.js", import.meta.url);
  * lie in shared memory. The result does not depend on their number: the sums are of integers, and figures are added in a
  * fixed order.
  *
+ * @param program what each thread runs
  * @throws {MurmurError} when an engine cannot train the model
  */
-export async function createWorkerPool(setting: FleetSetting, workers: number): Promise<TrainingPool> {
+export async function createWorkerPool(
+  setting: FleetSetting,
+  workers: number,
+  program: URL = PROGRAM,
+): Promise<TrainingPool> {
   const shared = { ...setting, dataset: shareDataset(setting.dataset) };
   const { dataset } = shared;
   const holdings = holdExamples(dataset.train, setting.devices, setting.seed, setting.partition);
-  const threads = await startThreads(shared, workers);
+  const threads = await startThreads(program, shared, workers);
   const slices = evaluationSlices(dataset.test.count);
   const memory = parameterMemory();
   let batches = 0;
@@ -115,8 +120,8 @@ export async function createWorkerPool(setting: FleetSetting, workers: number): 
   };
 }
 
-async function startThreads(setting: FleetSetting, workers: number): Promise<readonly WorkerThread[]> {
-  const started = await Promise.allSettled(Array.from({ length: workers }, () => startThread(PROGRAM, setting)));
+async function startThreads(program: URL, setting: FleetSetting, workers: number): Promise<readonly WorkerThread[]> {
+  const started = await Promise.allSettled(Array.from({ length: workers }, () => startThread(program, setting)));
   const threads = started.flatMap((thread) => (thread.status === "fulfilled" ? [thread.value] : []));
   const failed = started.find((thread) => thread.status === "rejected");
   if (failed === undefined) return threads;

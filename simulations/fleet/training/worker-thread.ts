@@ -18,6 +18,9 @@ export interface WorkerThread {
   stop(): Promise<void>;
 }
 
+/** A thread is gone, with all that it was to do: no device's fault, and no later round fares better. */
+export class WorkerLost extends Error {}
+
 type Trained = Promise<TrainingResult | undefined>;
 
 interface Settle<T> {
@@ -97,13 +100,20 @@ export async function startThread(program: URL, setting: FleetSetting): Promise<
   }
 
   worker.on("message", take);
-  worker.on("error", (error) => breakDown(error instanceof Error ? error : new Error(String(error))));
-  worker.on("exit", (code) => breakDown(new Error(`a worker thread ended with code ${code}`)));
-  await new Promise<void>((resolve, reject) => {
-    started = { resolve, reject };
-  }).finally(() => {
-    started = undefined;
+  worker.on("error", (cause) => {
+    breakDown(new WorkerLost(`a worker thread failed: ${cause instanceof Error ? cause.message : cause}`, { cause }));
   });
+  worker.on("exit", (code) => breakDown(new WorkerLost(`a worker thread ended with code ${code}`)));
+  try {
+    await new Promise<void>((resolve, reject) => {
+      started = { resolve, reject };
+    });
+  } catch (error) {
+    await worker.terminate();
+    throw error;
+  } finally {
+    started = undefined;
+  }
 
   return {
     train(message, ended) {
@@ -131,11 +141,12 @@ export async function startThread(program: URL, setting: FleetSetting): Promise<
       });
     },
     async stop() {
-      if (broken !== undefined) return;
-      await new Promise<void>((resolve) => {
-        stopped = resolve;
-        worker.postMessage({ kind: "stop" } satisfies ToWorker);
-      });
+      if (broken === undefined) {
+        await new Promise<void>((resolve) => {
+          stopped = resolve;
+          worker.postMessage({ kind: "stop" } satisfies ToWorker);
+        });
+      }
       await worker.terminate();
     },
   };

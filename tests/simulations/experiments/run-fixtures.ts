@@ -10,7 +10,7 @@ import { federateInProcess } from "../../../simulations/experiments/federate-in-
 import { type RunOptions, runExperiment } from "../../../simulations/experiments/run.ts";
 import type { RunResult } from "../../../simulations/experiments/run-result.ts";
 import { type Verification, verifyRun } from "../../../simulations/experiments/verify.ts";
-import { createLocalPool } from "../../../simulations/fleet/training/training-pool.ts";
+import { type CreatePool, createLocalPool } from "../../../simulations/fleet/training/training-pool.ts";
 
 /** Thirty devices, eight invited a round, softmax regression on the synthetic set. */
 const SMALL = {
@@ -49,6 +49,8 @@ export interface PlayOptions extends Partial<Pick<RunOptions, "resume" | "provid
   readonly folder?: string;
   /** Told where it is played, before it is. */
   readonly onFolder?: (folder: string) => void;
+  /** Where devices are trained; in this thread unless it is given. */
+  readonly createPool?: CreatePool;
   /** Told of each event; what it returns is asked of the run from then on. */
   readonly onEvent?: (event: RunEvent) => RunOptions["stop"]["request"] | undefined;
 }
@@ -77,7 +79,7 @@ export async function playRun(config: RunConfig, options: PlayOptions = {}): Pro
     breathe: options.breathe ?? (async () => {}),
     stopwatch: () => ++now,
     transport: "in-process",
-    federate: federateInProcess(createLocalPool),
+    federate: federateInProcess(options.createPool ?? createLocalPool),
   });
   return { result, events, folder };
 }
