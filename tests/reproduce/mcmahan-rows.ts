@@ -30,10 +30,10 @@ const APPENDIX = { table: "2NN, appendix", model: "2nn", fraction: 0.1, target: 
 
 export const PAPER_ROWS: readonly PaperRow[] = [
   { ...TABLE_1, name: "iid-c0-e1", partition: "iid", fraction: 0, paper: 316, learningRate: 0.1, cap: 600 },
-  { ...TABLE_1, name: "iid-c0.1-e1", partition: "iid", fraction: 0.1, paper: 87, learningRate: 0.15, cap: 200 },
-  { ...TABLE_1, name: "iid-c0.2-e1", partition: "iid", fraction: 0.2, paper: 77, learningRate: 0.15, cap: 200 },
-  { ...TABLE_1, name: "iid-c0.5-e1", partition: "iid", fraction: 0.5, paper: 75, learningRate: 0.15, cap: 200 },
-  { ...TABLE_1, name: "iid-c1-e1", partition: "iid", fraction: 1, paper: 70, learningRate: 0.15, cap: 200 },
+  { ...TABLE_1, name: "iid-c0.1-e1", partition: "iid", fraction: 0.1, paper: 87, learningRate: 0.2, cap: 200 },
+  { ...TABLE_1, name: "iid-c0.2-e1", partition: "iid", fraction: 0.2, paper: 77, learningRate: 0.2, cap: 200 },
+  { ...TABLE_1, name: "iid-c0.5-e1", partition: "iid", fraction: 0.5, paper: 75, learningRate: 0.2, cap: 200 },
+  { ...TABLE_1, name: "iid-c1-e1", partition: "iid", fraction: 1, paper: 70, learningRate: 0.2, cap: 200 },
   {
     ...TABLE_1,
     name: "two-shard-c0.1-e1",
@@ -44,8 +44,8 @@ export const PAPER_ROWS: readonly PaperRow[] = [
     evaluateEvery: 4,
     cap: 1000,
   },
-  { ...APPENDIX, name: "iid-c0.1-e10", partition: "iid", epochs: 10, paper: 34, learningRate: 0.1, cap: 80 },
-  { ...APPENDIX, name: "iid-c0.1-e20", partition: "iid", epochs: 20, paper: 32, learningRate: 0.1, cap: 80 },
+  { ...APPENDIX, name: "iid-c0.1-e10", partition: "iid", epochs: 10, paper: 34, learningRate: 0.15, cap: 80 },
+  { ...APPENDIX, name: "iid-c0.1-e20", partition: "iid", epochs: 20, paper: 32, learningRate: 0.15, cap: 80 },
   {
     ...APPENDIX,
     name: "two-shard-c0.1-e10",

@@ -46,6 +46,7 @@ export async function trainToTarget({ row, seed, createPool, onPoint }: TrainToT
       state = algorithm.next(state, outcome.aggregate);
       if (round % row.evaluateEvery !== 0 && round !== row.cap) continue;
       const { accuracy } = await evaluate(state.parameters);
+      if (accuracy === undefined) throw new Error("digits are classified, and classes have an accuracy");
       curve.push({ round, accuracy });
       onPoint?.({ round, accuracy });
       if (accuracy >= row.target) break;
