@@ -56,8 +56,9 @@ export interface Welcome {
 /** A simulated device's part of the experiment; everything in it comes from the seed, nothing is secret. */
 export interface DealtSimulation {
   readonly seed: number;
+  /** Its name; or, of one from files, its kind and the SHA-256 of its content: "csv:…". Never a path. */
   readonly dataset: string;
-  /** "iid", "shards:2", "dirichlet:0.5" */
+  /** "iid", "shards:2", "dirichlet:0.5", as `partitions/specification.ts` has it. */
   readonly partition: string;
   /** Devices that the data is dealt to. */
   readonly devices: number;

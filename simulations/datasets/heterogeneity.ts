@@ -45,18 +45,16 @@ function meanDistance({ labels, sizes, of }: LabelCounts): number {
   return distance / (2 * total);
 }
 
-/** Σ_k Σ_y E|X_ky − E X_ky| / 2n, X_ky hypergeometric: n_k draws without replacement. */
-function meanDistanceByChance({ labels, sizes, of }: LabelCounts): number {
-  const everybodys = population({ labels, sizes, of });
-  const total = sum(everybodys);
-  const deviation = hypergeometricDeviation(total);
+/** Σ_k Σ_y E|X_ky − E X_ky| / 2n, X_ky hypergeometric: n_k draws from the training set without replacement. */
+function meanDistanceByChance({ sizes, pool }: LabelCounts): number {
+  const deviation = hypergeometricDeviation(sum(pool));
   const bySize = new Map<number, number>();
   for (const size of sizes) bySize.set(size, (bySize.get(size) ?? 0) + 1);
   let distance = 0;
   for (const [size, devices] of bySize) {
-    for (const held of everybodys) distance += devices * deviation(held, size);
+    for (const marked of pool) distance += devices * deviation(marked, size);
   }
-  return distance / (2 * total);
+  return distance / (2 * sum(sizes));
 }
 
 /**
@@ -87,7 +85,7 @@ function gini(ascending: Float64Array): number {
 }
 
 /** By label, how many examples all devices hold together. */
-export function population({ labels, sizes, of }: Pick<LabelCounts, "labels" | "sizes" | "of">): Float64Array {
+function population({ labels, sizes, of }: Pick<LabelCounts, "labels" | "sizes" | "of">): Float64Array {
   const held = new Float64Array(labels.length);
   for (let device = 0; device < sizes.length; device++) {
     for (let label = 0; label < labels.length; label++) held[label] += of[device * labels.length + label];
@@ -95,6 +93,8 @@ export function population({ labels, sizes, of }: Pick<LabelCounts, "labels" | "
   return held;
 }
 
-function sum(values: Float64Array): number {
-  return values.reduce((all, value) => all + value, 0);
+function sum(values: Iterable<number>): number {
+  let all = 0;
+  for (const value of values) all += value;
+  return all;
 }

@@ -11,6 +11,8 @@ export interface LabelCounts {
   readonly sizes: Int32Array;
   /** Examples by counted device and label: device by device, one number a label. */
   readonly of: Int32Array;
+  /** Examples of the training set, by label. */
+  readonly pool: Int32Array;
 }
 
 /** Counts at most `most` devices, evenly spaced over the fleet. */
@@ -22,7 +24,9 @@ export function countLabels(dataset: Dataset, holdings: Holdings, most: number):
   for (const [i, device] of devices.entries()) {
     for (const example of holdings.examples(device)) of[i * names.length + indices[example]]++;
   }
-  return { labels: names, devices, sizes: devices.map((device) => holdings.size(device)), of };
+  const pool = new Int32Array(names.length);
+  for (let example = 0; example < indices.length; example++) pool[indices[example]]++;
+  return { labels: names, devices, sizes: devices.map((device) => holdings.size(device)), of, pool };
 }
 
 const TENTHS = 10;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { heterogeneityOf, hypergeometricDeviation } from "../../../simulations/datasets/heterogeneity.ts";
 import { loadDataset } from "../../../simulations/datasets/index.ts";
 import { countLabels, type LabelCounts } from "../../../simulations/datasets/label-counts.ts";
-import { holdExamples } from "../../../simulations/datasets/partitions/holdings.ts";
+import { type HoldingsSpec, holdExamples } from "../../../simulations/datasets/partitions/holdings.ts";
 
 function counted(rows: readonly (readonly number[])[]): LabelCounts {
   return {
@@ -11,6 +11,7 @@ function counted(rows: readonly (readonly number[])[]): LabelCounts {
     devices: Int32Array.from(rows, (_, device) => device),
     sizes: Int32Array.from(rows, (row) => row.reduce((a, b) => a + b)),
     of: Int32Array.from(rows.flat()),
+    pool: Int32Array.from(rows[0], (_, label) => rows.reduce((held, row) => held + row[label], 0)),
   };
 }
 
@@ -45,10 +46,13 @@ describe("heterogeneity", () => {
     expect([smallest, median, largest]).toEqual([2, 5, 8]);
   });
 
-  it("of data that is dealt at random is what chance does, on average", async () => {
+  it.each<HoldingsSpec>([
+    { kind: "quantity", sigma: 1 },
+    { kind: "drawn", perDevice: 600 },
+  ])("of data that is dealt at random ($kind) is what chance does, on average", async (how) => {
     const blobs = await loadDataset("blobs", 1);
     const differences = Array.from({ length: 10 }, (_, seed) => {
-      const held = holdExamples(blobs.train, 40, seed, { kind: "quantity", sigma: 1 });
+      const held = holdExamples(blobs.train, 40, seed, how);
       const { labelDistance, labelDistanceByChance } = heterogeneityOf(countLabels(blobs, held, 40));
       return labelDistance / labelDistanceByChance;
     });
