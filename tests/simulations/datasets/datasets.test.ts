@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
 import { datasetHash } from "../../../simulations/datasets/dataset.ts";
@@ -108,6 +109,25 @@ describe("gathering", () => {
     const examples = gatherExamples(windows, [2, 1]);
     expect([...examples.inputs]).toEqual([6, 8, 4, 6]);
     expect(examples.labels).toEqual(Float32Array.of(4.5, 5.5, 2.5, 3.5));
+  });
+
+  it("gives the same wherever the bytes lie, and whatever was in the buffers", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9 }), fc.nat({ max: 5 }), fc.gen(), (size, offset, gen) => {
+        const byte = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 255 }));
+        const stored = gen(fc.array, byte, { minLength: 4 * size, maxLength: 4 * size });
+        const values = new Uint8Array(offset + 4 * size).subarray(offset);
+        values.set(stored);
+        const set = { values, scale: 1 / 255, labels: new Uint8Array(4), count: 4, inputShape: [size] };
+        const indices = [3, 0, 3, 1];
+        const buffers = exampleBuffers(set, 4);
+        buffers.inputs.fill(7);
+        const expected = indices.flatMap((index) => stored.slice(index * size, (index + 1) * size));
+        expect([...gatherExamples(set, indices, buffers).inputs]).toEqual(
+          expected.map((level) => Math.fround(level / 255)),
+        );
+      }),
+    );
   });
 
   it("fills buffers that are used again, and refuses more than they hold", () => {
