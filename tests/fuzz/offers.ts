@@ -1,3 +1,4 @@
+import type { LocalTraining } from "../../shared/learning/local-training.ts";
 import {
   type Configuration,
   decodeConfiguration,
@@ -19,7 +20,7 @@ import type { Setting } from "./setting.ts";
  * the checks of the parts themselves.
  */
 export function anotherOffer(random: SeededRandom, { provider }: Setting, configure: Uint8Array): Mutant {
-  const changed = anotherConfiguration(random, decodeFrame(configure).body);
+  const changed = { ...anotherConfiguration(random, decodeFrame(configure).body), ...anotherTask(random) };
   const parameters = Math.min(changed.parameters, MOST_PARAMETERS);
   const model = anotherModel(random, parameters);
   const { slots, dimension, roundId } = changed.agreement;
@@ -53,6 +54,23 @@ function anotherConfiguration(random: SeededRandom, original: Uint8Array): Confi
     return decodeConfiguration(original);
   }
 }
+
+/** Now and then, training of another kind, and something for the device to keep between rounds. */
+function anotherTask(random: SeededRandom): Partial<Configuration> {
+  const training = { epochs: 1 + random.below(3), batchSize: 1 + random.below(64), learningRate: pick(random, RATES) };
+  const lost = Array.from({ length: random.below(4) }, (_, i) => new Uint8Array(16).fill(64 * i + random.below(64)));
+  return {
+    ...(random.below(4) === 0 ? { training: { ...training, ...pick(random, LOCAL_TRAINING) } } : {}),
+    ...(random.below(4) === 0 ? { procedure: { kind: "scaffold", lost } } : {}),
+  };
+}
+
+const RATES = [0.1, 1e-300, 1e300, Number.MIN_VALUE, Number.MAX_VALUE];
+const LOCAL_TRAINING: readonly Partial<LocalTraining>[] = [
+  { optimizer: { kind: "momentum", momentum: 0.9, nesterov: true }, weightDecay: 1e-4 },
+  { optimizer: { kind: "adam", beta1: 0, beta2: 1 - Number.EPSILON, epsilon: Number.MIN_VALUE } },
+  { gradientClip: Number.MAX_VALUE, proximalMu: Number.MAX_VALUE },
+];
 
 function anotherModel(random: SeededRandom, parameters: number): Uint8Array {
   if (random.below(3) === 0) return randomBytes(random, 4 * parameters);

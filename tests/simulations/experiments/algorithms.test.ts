@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { cryptoProvider } from "../../../shared/crypto/node-provider.ts";
+import { createAuthority } from "../../../simulations/experiments/authority-folder.ts";
 import type { RunConfigDocument } from "../../../simulations/experiments/config.ts";
 import { FLEET_MEMORY_FILE } from "../../../simulations/fleet/fleet-memories.ts";
-import { type PlayOptions, playRun, smallConfig, verify } from "./run-fixtures.ts";
+import { type PlayOptions, playRun, smallConfig, temporaryFolder, verify } from "./run-fixtures.ts";
 
 type Algorithm = NonNullable<RunConfigDocument["algorithm"]>;
 
@@ -56,6 +58,15 @@ describe("SCAFFOLD", () => {
     expect(ratio).toBeGreaterThan(1.7);
     expect(ratio).toBeLessThan(2);
     expect(both.result.bytes.downPerDevice / plain.result.bytes.downPerDevice).toBeGreaterThan(1.7);
+  });
+
+  it("is agreed on whole at active-server: the hash is of the model and the control variate", async () => {
+    const authority = join(temporaryFolder(), "authority");
+    createAuthority(authority, cryptoProvider);
+    const active = smallConfig({ algorithm: { kind: "scaffold" }, secagg: { level: "active-server", authority } });
+    const { folder, result } = await playRun(active);
+    expect(result).toMatchObject({ ok: true, rounds: 3, secagg: { level: "active-server", exact: true } });
+    expect(await verify(folder)).toMatchObject({ matches: true });
   });
 
   it.each(["accounted", "off"] as const)("has the same bytes where masking is %s", async (fidelity) => {
