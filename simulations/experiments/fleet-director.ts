@@ -1,6 +1,7 @@
 import { selectPlaces } from "../../server/selection/select-cohort.ts";
 import { firstQuorum } from "../../server/task.ts";
 import { forwardMacsFor } from "../../shared/learning/models/model-cost.ts";
+import { HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
@@ -42,16 +43,22 @@ export function fleetDirector(experiment: Experiment, nameOf: (device: number) =
       reporting: phones.reporting,
     });
   }
-  return bufferedDirector(fleet, deviceTask, {
-    ...common,
-    concurrency: buffered.concurrency,
-    goal: task.goal,
-    maxStaleness: buffered.maxStaleness,
-    keepsUpdate: true,
-    sessionTime: sessionTime(fleet, deviceTask),
-    timeout: buffered.timeout,
-    selectionWindow: phones.selection,
-  });
+  // A device that has trained says so, and masks and uploads once it is in a roster.
+  const untilItWaits = { ...deviceTask, uploadBytes: HEADER_BYTES, maskBytes: 0 };
+  return bufferedDirector(
+    fleet,
+    { untilItWaits, inSession: deviceTask },
+    {
+      ...common,
+      concurrency: buffered.concurrency,
+      goal: task.goal,
+      maxStaleness: buffered.maxStaleness,
+      keepsUpdate: true,
+      sessionTime: sessionTime(fleet, deviceTask),
+      timeout: buffered.timeout,
+      selectionWindow: phones.selection,
+    },
+  );
 }
 
 function drawnFleet(config: RunConfig, nameOf: (device: number) => DeviceId): RoundDirector {

@@ -233,7 +233,7 @@ function timing(
   return {
     latest: deadlines.configure + (reporting ?? deadlines.train),
     pace: {
-      trained: (id) => pace.trained(indexOf(id)),
+      trained: (id, bytes) => pace.trained(indexOf(id)) + pace.answer(indexOf(id), bytes, false),
       answer: (id, stage, bytes) =>
         stage === "configure" ? pace.accepted(indexOf(id)) : pace.answer(indexOf(id), bytes, stage === "mask"),
     },

@@ -4,19 +4,29 @@ import type { FleetModel } from "./model/fleet-model.ts";
 import { phonePace } from "./phone-director.ts";
 import type { RoundDirector, RoundScript } from "./round-director.ts";
 
+/** What a device does before it waits for others, and with them. */
+export interface BufferedTasks {
+  readonly untilItWaits: DeviceTask;
+  readonly inSession: DeviceTask;
+}
+
 /**
  * Asynchronous rounds (FedBuff): devices come and train whenever they are eligible; when K of them wait, they are the
  * roster of one masking session, whose sum makes the next model. A round here is such a session: nobody trains in it, and
  * each device brings an update of the model that it was given when it came.
  */
-export function bufferedDirector(fleet: FleetModel, task: DeviceTask, terms: AsynchronousTerms): RoundDirector {
-  const rosters = asynchronousRosters(fleet, task, terms);
+export function bufferedDirector(
+  fleet: FleetModel,
+  { untilItWaits, inSession }: BufferedTasks,
+  terms: AsynchronousTerms,
+): RoundDirector {
+  const rosters = asynchronousRosters(fleet, untilItWaits, terms);
   return {
     open(round) {
       const next = rosters.next();
       return next.done === true
         ? { invited: [], lost: () => undefined }
-        : script(fleet, task, terms, round, next.value);
+        : script(fleet, inSession, terms, round, next.value);
     },
     // The rosters' own clock goes on by the length of a session that the terms assume.
     close() {},

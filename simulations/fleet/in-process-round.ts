@@ -2,6 +2,7 @@ import type { Device, DeviceEffects, TrainingRequest } from "../../client/device
 import type { EarlierModel, TrainingResult } from "../../client/training/trainer.ts";
 import type { Round, RoundEffects, RoundFact } from "../../server/round.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
+import { HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { AbortCode } from "../../shared/protocol/reasons.ts";
 import { type DropoutStage, stageAnswered } from "./dropout-plan.ts";
@@ -51,10 +52,10 @@ export interface TrainingOrder {
 
 /** How long devices take, in virtual milliseconds: functions of the device, never of the host. */
 export interface RoundPace {
-  /** From the round's start until the device has trained. */
-  trained(id: DeviceId): number;
-  /** From a request, or from having trained, until the answer of so many bytes has arrived. */
-  answer(id: DeviceId, stage: DropoutStage, bytes: number): number;
+  /** From the round's start until the word that the device has trained, of so many bytes, has arrived. */
+  trained(id: DeviceId, bytes: number): number;
+  /** From a request until any other answer, of so many bytes, has arrived. */
+  answer(id: DeviceId, stage: Exclude<DropoutStage, "train">, bytes: number): number;
 }
 
 export interface InProcessTraffic {
@@ -109,7 +110,8 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     if (effects.send.length === 0 || gone.has(id)) return;
     const stage = stageAnswered(effects.send[0]);
     const bytes = effects.send.reduce((sum, frame) => sum + options.bytesOf(frame), 0);
-    const arrives = now + (stage === undefined || pace === undefined ? 0 : pace.answer(id, stage, bytes));
+    const takes = stage === undefined || stage === "train" ? 0 : (pace?.answer(id, stage, bytes) ?? 0);
+    const arrives = now + takes;
     const loss = options.lost(id);
     if (loss !== undefined && loss.stage === stage) {
       lose(id, loss, arrives);
@@ -131,7 +133,8 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     }
     takeDevice(id, effects);
     if (effects.train === undefined || gone.has(id)) return;
-    const ready = pace === undefined ? now : startsAt + pace.trained(id);
+    // A device trains when the word of it arrives: whether it counts is known by then.
+    const ready = pace === undefined ? now : startsAt + pace.trained(id, HEADER_BYTES);
     const loss = options.lost(id);
     if (loss?.stage === "train") lose(id, loss, ready);
     else trainings.add(ready, { id, request: effects.train });

@@ -151,3 +151,28 @@ describe("an agreement's transforms", () => {
     expect(transformsOf(terms(agreed)).map(({ specification }) => specification)).toEqual(agreed);
   });
 });
+
+describe("weighting by staleness", () => {
+  const [staleness, quantiser] = transformsOf(terms(["staleness:4", "quantise:16:1"]));
+  const values = Float32Array.of(0.5, -0.25);
+  const encoded = (s: number | undefined) => {
+    const context = s === undefined ? { rounding } : { rounding, staleness: s };
+    const result = staleness.encode(update(values.slice(), 10), context);
+    if (result.kind !== "float") throw new Error("it comes before the ring");
+    return result;
+  };
+
+  it("shrinks an update of s models ago to 1 / sqrt(1 + s) of itself, and leaves its metrics", () => {
+    expect(encoded(undefined).values).toEqual(values);
+    expect(encoded(0).values).toEqual(values);
+    expect([...encoded(3).values]).toEqual([0.25, -0.125]);
+    expect(encoded(3).metrics).toEqual(update(values, 10).metrics);
+    expect(quantiser.specification).toBe("quantise:16:1");
+  });
+
+  it("refuses what is older than was agreed, and terms that say nothing", () => {
+    expect(() => encoded(5)).toThrow(/5 models ago/);
+    expect(() => transformsOf(terms(["staleness:-1", "quantise:16:1"]))).toThrow(RangeError);
+    expect(() => transformsOf(terms(["staleness:04", "quantise:16:1"]))).toThrow(/not how this transform is written/);
+  });
+});
