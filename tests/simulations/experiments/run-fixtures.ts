@@ -47,7 +47,6 @@ export interface PlayedRun {
 
 export interface PlayOptions extends Partial<Pick<RunOptions, "resume" | "provider" | "breathe">> {
   readonly folder?: string;
-  readonly createPool?: CreatePool;
   /** Told where it is played, before it is. */
   readonly onFolder?: (folder: string) => void;
   /** Where devices are trained; in this thread unless it is given. */
