@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { modulePath, taskSchema } from "./config-task.ts";
+import { algorithmSchema } from "./config-algorithm.ts";
+import { taskSchema } from "./config-task.ts";
+import { trainSchema } from "./config-train.ts";
 import { duration } from "./config-values.ts";
 import { parseThreshold, THRESHOLD_METRICS } from "./thresholds.ts";
 
@@ -40,121 +42,6 @@ const fleet = z.strictObject({
     description: "{}: devices are phones, on a virtual clock; absent: they are always there and take no time",
   }),
 });
-
-const optimizer = z.discriminatedUnion(
-  "kind",
-  [
-    z.strictObject({ kind: z.literal("sgd").meta({ description: "plain stochastic gradient descent" }) }),
-    z.strictObject({
-      kind: z.literal("momentum").meta({ description: "SGD with momentum" }),
-      momentum: z.number().min(0).lt(1).default(0.9).meta({ description: "how much of the last step is kept" }),
-      nesterov: z.boolean().default(false).meta({ description: "look ahead along it" }),
-    }),
-    z.strictObject({
-      kind: z.literal("adam").meta({ description: "Adam (Kingma and Ba 2015); weight decay is decoupled from it" }),
-      beta1: z.number().min(0).lt(1).default(0.9).meta({ description: "how much of the mean gradient is kept" }),
-      beta2: z.number().min(0).lt(1).default(0.999).meta({ description: "how much of the mean square is kept" }),
-      epsilon: z.number().positive().default(1e-8).meta({ description: "keeps the step finite" }),
-    }),
-  ],
-  { error: "kind must be sgd, momentum or adam" },
-);
-
-const train = z.strictObject({
-  engine: z.enum(["onnx", "tfjs", "tfjs-node"]).default("onnx").meta({ description: "what trains on a device" }),
-  fallback: z
-    .enum(["onnx", "tfjs", "tfjs-node"])
-    .exactOptional()
-    .meta({ description: "what trains instead, where the engine cannot train the model; the run says that it does" }),
-  epochs: count.default(1).meta({ description: "passes over a device's examples in a round" }),
-  batch: count.default(10).meta({ description: "examples in a step of SGD" }),
-  lr: z.number().positive().default(0.1).meta({ description: "learning rate on the device" }),
-  optimizer: optimizer
-    .prefault({ kind: "sgd" })
-    .meta({ description: "{ kind: sgd }, momentum or adam; its state begins anew in every round" }),
-  weightDecay: z.number().min(0).default(0).meta({ description: "pulls every parameter towards 0 at each step" }),
-  gradientClip: z
-    .number()
-    .positive()
-    .exactOptional()
-    .meta({ description: "L2 norm to which a step's gradient is clipped; off when absent" }),
-  clip: z
-    .number()
-    .positive()
-    .exactOptional()
-    .meta({ description: "L2 norm to which an update is clipped; off when absent" }),
-});
-
-const serverLr = z.number().positive().meta({ description: "learning rate of the coordinator's step" });
-const weight = z
-  .enum(["examples", "uniform"])
-  .default("examples")
-  .meta({ description: "what a device counts for: its examples, or as much as any other" });
-const decay = z.number().min(0).lt(1);
-/** Of the server optimisers: β and τ as Reddi et al. 2021 have them. Their learning rate is to be tuned for each task. */
-const adaptive = {
-  serverLr: serverLr.default(0.01),
-  beta2: decay.default(0.99).meta({ description: "how much of the mean squared update is kept" }),
-  tau: z.number().positive().default(0.001).meta({ description: "the larger, the less adaptive" }),
-  weight,
-};
-const beta1 = decay.meta({ description: "how much of the mean update is kept" });
-
-const algorithm = z.discriminatedUnion(
-  "kind",
-  [
-    z.strictObject({
-      kind: z.literal("fedavg").default("fedavg").meta({ description: "federated averaging (McMahan et al. 2017)" }),
-      serverLr: serverLr.default(1),
-      weight,
-    }),
-    z.strictObject({
-      kind: z.literal("fedprox").meta({ description: "FedAvg whose devices stay near the model (Li et al. 2020)" }),
-      mu: z.number().min(0).default(0.01).meta({ description: "strength of the proximal term; 0 is FedAvg" }),
-      serverLr: serverLr.default(1),
-      weight,
-    }),
-    z.strictObject({
-      kind: z
-        .literal("scaffold")
-        .meta({ description: "control variates against client drift (Karimireddy et al. 2020); devices count alike" }),
-      serverLr: serverLr.default(1),
-    }),
-    z.strictObject({
-      kind: z.literal("fedavgm").meta({ description: "FedAvg with server momentum (Hsu et al. 2019)" }),
-      serverLr: serverLr.default(1),
-      momentum: decay.default(0.9).meta({ description: "how much of the last step is kept" }),
-      weight,
-    }),
-    z.strictObject({
-      kind: z.literal("fedadam").meta({ description: "Adam on the coordinator (Reddi et al. 2021)" }),
-      ...adaptive,
-      beta1: beta1.default(0.9),
-    }),
-    z.strictObject({
-      kind: z.literal("fedyogi").meta({ description: "Yogi on the coordinator (Reddi et al. 2021)" }),
-      ...adaptive,
-      beta1: beta1.default(0.9),
-    }),
-    z.strictObject({
-      kind: z.literal("fedadagrad").meta({ description: "Adagrad on the coordinator (Reddi et al. 2021)" }),
-      serverLr: adaptive.serverLr,
-      beta1: beta1.default(0),
-      tau: adaptive.tau,
-      weight,
-    }),
-    z.strictObject({
-      kind: z.literal("module").meta({ description: "an algorithm of your own" }),
-      path: modulePath.meta({ description: "exports algorithm; docs/your-own.md" }),
-      options: z
-        .record(z.string(), z.union([z.number(), z.string(), z.boolean()]))
-        .default({})
-        .meta({ description: "what it is called with" }),
-      weight,
-    }),
-  ],
-  { error: "kind must be fedavg, fedprox, scaffold, fedavgm, fedadam, fedyogi, fedadagrad or module" },
-);
 
 const buffered = z.strictObject({
   concurrency: count.default(100).meta({ description: "devices at work at once" }),
@@ -291,8 +178,8 @@ export const runConfigSchema = z
     seed: z.int().min(0).default(42).meta({ description: "of the experiment; never of a secret" }),
     task: taskSchema.prefault({}).meta({ description: "what is learnt" }),
     fleet: fleet.prefault({}).meta({ description: "who learns" }),
-    train: train.prefault({}).meta({ description: "what a device does" }),
-    algorithm: algorithm.prefault({}).meta({ description: "what the coordinator does with the sum" }),
+    train: trainSchema.prefault({}).meta({ description: "what a device does" }),
+    algorithm: algorithmSchema.prefault({}).meta({ description: "what the coordinator does with the sum" }),
     round: round.prefault({}).meta({ description: "how a round goes" }),
     quantise: quantise.prefault({}).meta({ description: "from real numbers to the ring" }),
     secagg: secagg.prefault({}).meta({ description: "secure aggregation" }),
