@@ -10,6 +10,8 @@ import {
   percentText,
   secondsText,
   sparkline,
+  virtualDurationText,
+  virtualTimeText,
   visibleLength,
 } from "./figures.ts";
 import { headlineParts, protectionParts } from "./run-headline.ts";
@@ -37,6 +39,7 @@ export function liveView(progress: RunProgress, options: ViewOptions): string[] 
       ? deviceLines(progress.current, paint, columns)
       : [`${label("devices")}${presenceText(progress.presence, options.now)}`, ""]),
     ...accuracyLines(progress, paint, columns),
+    ...clockLines(progress),
     ...trafficLines(progress, paint, columns),
     ...lossLines(progress, paint, columns),
     stopLine(options),
@@ -152,6 +155,15 @@ function accuracyLines({ history }: RunProgress, paint: Colours, columns: number
       `${paint.dim("loss")} ${decimalText(last.loss)}`,
       accuracies.length > 1 ? paint.dim(`lowest ${percentText(lowest)}`) : "",
     ]),
+  ];
+}
+
+/** What time it is for a fleet with a clock of its own. */
+function clockLines({ virtual }: RunProgress): string[] {
+  if (virtual === undefined) return [];
+  const { from, until } = virtual;
+  return [
+    `${label("clock")}${virtualTimeText(until)} for the fleet, ${virtualDurationText(until - from)} since it began`,
   ];
 }
 

@@ -21,6 +21,8 @@ export interface RunProgress {
   readonly current?: CurrentRound;
   /** Rounds that were committed, in order. */
   readonly history: readonly SeriesPoint[];
+  /** By the fleet's virtual clock, milliseconds: the first committed round's beginning, the last one's end. */
+  readonly virtual?: { readonly from: number; readonly until: number };
   readonly abandoned: readonly { readonly round: number; readonly reason: string }[];
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
   readonly status?: string;
@@ -82,7 +84,7 @@ export function advance(progress: RunProgress, event: RunEvent): RunProgress {
       }));
     }
     case "round.done":
-      return { ...progress, history: [...progress.history, event.p] };
+      return { ...progress, history: [...progress.history, event.p], ...virtualClock(progress, event.p.virtual) };
     case "round.abandoned":
       return {
         ...progress,
@@ -91,6 +93,14 @@ export function advance(progress: RunProgress, event: RunEvent): RunProgress {
     case "log":
       return progress;
   }
+}
+
+function virtualClock(
+  { virtual }: RunProgress,
+  round: EventPayloads["round.done"]["virtual"],
+): Pick<RunProgress, "virtual"> {
+  if (round === undefined) return {};
+  return { virtual: { from: virtual?.from ?? round.at, until: round.at + round.elapsed } };
 }
 
 function withCurrent(progress: RunProgress, change: (current: CurrentRound) => CurrentRound): RunProgress {

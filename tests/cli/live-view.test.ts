@@ -110,4 +110,16 @@ describe("live view", () => {
     for (let events = 5; events <= total; events++) heights.add(view(100, { events }).length);
     expect([...heights]).toHaveLength(1);
   });
+
+  it("shows the fleet's own clock where there is one", () => {
+    const hour = 3_600_000;
+    const events = recordedEvents(START).map((event) =>
+      event.type === "round.done"
+        ? { ...event, p: { ...event.p, virtual: { at: 24 * hour, elapsed: 90_000 } } }
+        : event,
+    );
+    const progress = events.reduce(advance, emptyProgress("7f3a"));
+    const lines = liveView(progress, { now: START, columns: 100, paint: colours(false), stop: "none" });
+    expect(lines).toContain("clock     Tue 00:01 for the fleet, 1min 30s since it began");
+  });
 });
