@@ -153,6 +153,23 @@ describe("the CNN of 1,663,370 parameters", () => {
     await tfjs.dispose();
   });
 
+  it("takes the same first step of Adam", async () => {
+    const one = syntheticImages(definition, 1);
+    const adam: TrainingTask = {
+      epochs: 1,
+      batchSize: 1,
+      learningRate: 1e-3,
+      optimizer: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+    };
+    const updated = [];
+    for (const create of [createOnnxTrainer, createTfjsTrainer]) {
+      const trainer = await create(definition);
+      updated.push((await trainer.train(start, one, adam, batchOrder())).parameters);
+      await trainer.dispose();
+    }
+    expect(updateDistance(start, updated[0], updated[1])).toBeLessThanOrEqual(1e-3);
+  });
+
   it("is evaluated by the forward pass that it is trained with", async () => {
     const onnx = await createOnnxTrainer(definition);
     const few = syntheticImages(definition, 7);
