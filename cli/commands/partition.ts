@@ -1,3 +1,4 @@
+import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { CommandDefinition } from "../command.ts";
 
 /** Devices that are counted at most: evenly spaced ones of a larger fleet say as much. */
@@ -27,7 +28,10 @@ export const partition: CommandDefinition = (parent, act) => {
         const counts = countLabels(dataset, holdings, MOST_COUNTED);
         const heterogeneity = heterogeneityOf(counts);
         const held = heldLabels(dataset.name, partitionText(task.partition), fleet.devices, counts, heterogeneity);
-        if (typeof svg === "string" && !invocation.flags.dryRun) await writeSvg(invocation.edge.cwd, svg, held);
+        if (typeof svg === "string" && !invocation.flags.dryRun) {
+          await writeSvg(invocation.edge.cwd, svg, held);
+          invocation.note(`the plot is in ${svg}`);
+        }
         const { labels, devices } = held;
         const result = {
           dataset: dataset.name,
@@ -49,8 +53,17 @@ async function writeSvg(
   file: string,
   held: Parameters<typeof import("../../web/charts/who-holds-what.ts").whoHoldsWhat>[0],
 ): Promise<void> {
-  const { writeFileSync } = await import("node:fs");
-  const { resolve } = await import("node:path");
+  const { mkdirSync, writeFileSync } = await import("node:fs");
+  const { dirname, resolve } = await import("node:path");
   const { whoHoldsWhat } = await import("../../web/charts/who-holds-what.ts");
-  writeFileSync(resolve(cwd, file), whoHoldsWhat(held));
+  const path = resolve(cwd, file);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, whoHoldsWhat(held));
+  } catch (cause) {
+    throw new MurmurError("environment", `${file} cannot be written: ${(cause as Error).message}.`, {
+      cause,
+      hint: "Choose another file with --svg.",
+    });
+  }
 }

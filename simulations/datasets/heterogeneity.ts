@@ -6,7 +6,7 @@ export interface Heterogeneity {
   /**
    * Mean total variation distance between a device's labels and everybody's, Σ_k (n_k / n) · ½ Σ_y |p_k(y) − p(y)|: 0 where
    * all are alike, towards 1 where each holds what few hold. It is half the earth mover's distance of Zhao et al. 2018,
-   * "Federated learning with non-IID data" (arXiv 1806.00582), section 3.2, in which FedAvg's weights diverge.
+   * "Federated learning with non-IID data" (arXiv 1806.00582), section 3, in which FedAvg's weights diverge.
    */
   readonly labelDistance: number;
   /** The same if every device had drawn as many examples at random: devices with few differ by chance alone. */

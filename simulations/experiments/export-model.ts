@@ -76,10 +76,7 @@ export async function exportModel({ folder, target, force, dryRun }: ExportOptio
       hint: "Choose another folder with --to, or overwrite with --force.",
     });
   }
-  if (!dryRun) {
-    mkdirSync(target, { recursive: true });
-    for (const [name, content] of files) writeFileSync(join(target, name), content);
-  }
+  if (!dryRun) writeFiles(target, files);
   return {
     run,
     model: definition.name,
@@ -88,6 +85,19 @@ export async function exportModel({ folder, target, force, dryRun }: ExportOptio
     files: [...files.keys()],
     ...(onnx.bytes === undefined ? { withoutOnnx: onnx.reason } : {}),
   };
+}
+
+/** @throws {MurmurError} `environment` */
+function writeFiles(target: string, files: ReadonlyMap<string, string | Uint8Array>): void {
+  try {
+    mkdirSync(target, { recursive: true });
+    for (const [name, content] of files) writeFileSync(join(target, name), content);
+  } catch (cause) {
+    throw new MurmurError("environment", `${target} cannot be written to: ${(cause as Error).message}.`, {
+      cause,
+      hint: "Choose another folder with --to.",
+    });
+  }
 }
 
 /** The model as an ONNX file, or why it has no such form. */

@@ -110,5 +110,7 @@ describe("murmur export", () => {
     expect([twice.exitCode, twice.stderr]).toEqual([2, expect.stringContaining("already holds model.json")]);
     expect((await murmur(["export", run, "--force"], { cwd })).exitCode).toBe(0);
     expect((await murmur(["export", "nothing"], { cwd })).exitCode).toBe(2);
+    const onto = await murmur(["export", run, "--to", "c.yaml"], { cwd });
+    expect([onto.exitCode, onto.stderr]).toEqual([4, expect.stringContaining("Choose another folder with --to")]);
   });
 });

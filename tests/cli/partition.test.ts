@@ -44,6 +44,11 @@ describe("murmur partition", () => {
     expect(readFileSync(join(cwd, "plot.svg"), "utf8")).toContain("40 devices, in order of size");
   });
 
+  it("says where it cannot draw", async () => {
+    const { exitCode, stderr } = await murmur(["partition", ...ON_BLOBS, "--svg", "."], { cwd: temporaryFolder() });
+    expect([exitCode, stderr]).toEqual([4, expect.stringContaining("Choose another file with --svg")]);
+  });
+
   it("says what cannot be dealt, before a run would", async () => {
     const { exitCode, stderr } = await murmur(["partition", ...ON_BLOBS, "--set", "task.partition.kind=natural"]);
     expect(exitCode).toBe(3);

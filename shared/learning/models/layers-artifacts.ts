@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-layers";
 import { type ParameterManifest, type ParameterVector, parameterBytes } from "../parameters.ts";
 import { withCpuBackend } from "./backend-scope.ts";
+import { declaringWeights } from "./declared-weights.ts";
 import type { ModelDefinition } from "./model-definition.ts";
 import { parameterManifestFor, parameterManifestOf } from "./model-parameters.ts";
 
@@ -39,8 +40,9 @@ export function layersArtifacts(
   metadata: object,
 ): LayersArtifacts {
   const { topology, weights } = withCpuBackend(() => {
-    const model = definition.createModel(tf);
-    const described = { topology: model.toJSON(null, false) as object, weights: parameterManifestOf(model).tensors };
+    const model = declaringWeights(() => definition.createModel(tf));
+    const topology = withoutDraws(model.toJSON(null, false)) as object;
+    const described = { topology, weights: parameterManifestOf(model).tensors };
     model.dispose();
     return described;
   });
@@ -62,6 +64,22 @@ export function layersArtifacts(
     },
     shards,
   };
+}
+
+/**
+ * The same topology with zeros as every initialiser: a loader builds the layers before it fills them in, and would draw
+ * what it throws away, which takes tfjs a minute for the recurrent kernel of a small LSTM.
+ */
+function withoutDraws(topology: unknown): unknown {
+  if (Array.isArray(topology)) return topology.map(withoutDraws);
+  if (typeof topology !== "object" || topology === null) return topology;
+  return Object.fromEntries(
+    Object.entries(topology).map(([key, value]) =>
+      key.endsWith("_initializer") && value !== null
+        ? [key, { class_name: "Zeros", config: {} }]
+        : [key, withoutDraws(value)],
+    ),
+  );
 }
 
 /** The parameters in the order of the model's own weights, which a link that was taken off could have changed. */
