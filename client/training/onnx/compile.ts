@@ -6,7 +6,7 @@ import { type LoweringContext, producer, type TracedKernel, type TracedValue } f
 import { KERNELS } from "./kernels/index.ts";
 import { lowering } from "./lowering.ts";
 import type { OnnxGraph } from "./model-proto.ts";
-import { type BatchTrace, INPUT, noiseInput, parameterInput, type StepTrace } from "./trace.ts";
+import { type BatchTrace, INPUT, noiseInput, parameterInput, type StepTrace, traceOutcome } from "./trace.ts";
 
 /** Inputs of a training graph that a single step does not have. */
 export const TRAINING_INPUT = { order: "order", labels: "allLabels", examples: "allExamples" } as const;
@@ -55,14 +55,15 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
   const uses = useCounts([trace.losses, trace.hits, ...trace.parameters.values(), ...trace.state.values()]);
   const parameters = parameterInputs(trace, graph);
   const state = new Map([...trace.state].map(([name, value]) => [name, graph.input(name, value)]));
-  const losses: Value[] = [];
-  const hits: Value[] = [];
+  const gather = (from: Value, indices: Value, shape: readonly number[]) =>
+    graph.node("Gather", [from, indices], { type: from.type, shape: [...indices.shape, ...shape] }, { axis: 0 });
+  const allLabels = gather(labels, order, label.shape);
+  const labelsOfSteps = splitSteps(allLabels, steps, graph);
+  const modelOutputs: Value[] = [];
   for (const [step, indices] of orders.entries()) {
-    const gather = (from: Value, shape: readonly number[]) =>
-      graph.node("Gather", [from, indices], { type: from.type, shape: [batch, ...shape] }, { axis: 0 });
     const own = new Map<string, Value>([
-      [INPUT.examples, gather(examples, inputShape)],
-      [INPUT.labels, gather(labels, label.shape)],
+      [INPUT.examples, gather(examples, indices, inputShape)],
+      [INPUT.labels, labelsOfSteps[step]],
       ...parameters.map((value, i): [string, Value] => [parameterInput(i), value]),
       ...state,
     ]);
@@ -70,8 +71,7 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
       graph,
       (name, type) => own.get(name) ?? (varies.has(name) ? ofSteps(name, type)[step] : common(name, type)),
     );
-    losses.push(context.value(trace.losses));
-    hits.push(context.value(trace.hits));
+    modelOutputs.push(context.value(trace.modelOutput));
     // Lowered before they are replaced: each is of the values before the step.
     const next = [...trace.parameters].map(([i, value]): [number, Value] => [i, sumInto(value, uses, context)]);
     for (const [name, value] of trace.state) state.set(name, sumInto(value, uses, context));
@@ -79,8 +79,16 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
   }
   for (const i of trace.parameters.keys()) graph.output(parameterOutput(i), parameters[i]);
   for (const [name, value] of state) graph.output(stateOutput(name), value);
-  graph.output(OUTPUT.losses, concatenated(losses, graph));
-  graph.output(OUTPUT.hits, concatenated(hits, graph));
+  // Once for all the steps: nothing in them waits for it.
+  const modelOutput = concatenated(modelOutputs, graph);
+  const { losses, hits } = traceOutcome(definition, steps * batch);
+  const known = new Map([
+    [INPUT.modelOutput, modelOutput],
+    [INPUT.labels, allLabels],
+  ] as [string, Value][]);
+  const context = lowering(graph, (name) => known.get(name));
+  graph.output(OUTPUT.losses, context.value(losses));
+  graph.output(OUTPUT.hits, context.value(hits));
   return graph.build();
 }
 
@@ -154,5 +162,6 @@ function memoised<T>(make: (name: string, type: ValueType) => T): (name: string,
 function concatenated(values: readonly Value[], graph: GraphBuilder): Value {
   if (values.length === 1) return values[0];
   const length = values.reduce((sum, { shape }) => sum + shape[0], 0);
-  return graph.node("Concat", values, { type: values[0].type, shape: [length] }, { axis: 0 });
+  const shape = [length, ...values[0].shape.slice(1)];
+  return graph.node("Concat", values, { type: values[0].type, shape }, { axis: 0 });
 }

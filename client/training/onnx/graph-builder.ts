@@ -100,14 +100,17 @@ export function graphBuilder(shared = true): GraphBuilder {
         inputs,
         outputs: outputs.map(({ info }) => info),
         initializers,
-        nodes: [
-          ...nodes.map((node) => ({
-            ...node,
-            inputs: node.inputs.map(rename),
-            outputs: node.outputs.map(rename),
-          })),
-          ...copies,
-        ],
+        nodes: needed(
+          [
+            ...nodes.map((node) => ({
+              ...node,
+              inputs: node.inputs.map(rename),
+              outputs: node.outputs.map(rename),
+            })),
+            ...copies,
+          ],
+          outputs.map(({ info }) => info.name),
+        ),
       };
     },
   };
@@ -125,6 +128,19 @@ export function graphBuilder(shared = true): GraphBuilder {
   }
 
   return builder;
+}
+
+/** The nodes, in topological order, that outputs are made of: ONNX Runtime runs the others too. */
+function needed(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
+  const read = new Set(outputs);
+  return nodes
+    .reduceRight<OnnxNode[]>((kept, node) => {
+      if (!node.outputs.some((output) => read.has(output))) return kept;
+      for (const input of node.inputs) read.add(input);
+      kept.push(node);
+      return kept;
+    }, [])
+    .reverse();
 }
 
 /** Two 32-bit FNV-1a hashes from different bases: equal constants meet, and unequal ones do not within one graph. */

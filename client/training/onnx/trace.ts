@@ -15,7 +15,12 @@ import { type Tracing, traced } from "./tracing-backend.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
 
 /** The graph inputs that are not parameters. Parameter i is the input `parameterInput(i)`. */
-export const INPUT = { examples: "examples", labels: "labels", updateScale: "updateScale" } as const;
+export const INPUT = {
+  examples: "examples",
+  labels: "labels",
+  updateScale: "updateScale",
+  modelOutput: "modelOutput",
+} as const;
 
 export function parameterInput(index: number): string {
   return `parameter${index}`;
@@ -35,12 +40,17 @@ export function noiseInput(site: number): string {
   return `noise${site}`;
 }
 
-/** What one batch computes, as values over the inputs. */
-export interface BatchTrace {
-  readonly manifest: ParameterManifest;
-  /** Per example: float32 [batch] and bool [batch]. */
+/** Per example: float32 [batch] and bool [batch]. */
+export interface OutcomeTrace {
   readonly losses: TracedValue;
   readonly hits: TracedValue;
+}
+
+/** What one batch computes, as values over the inputs. */
+export interface BatchTrace extends OutcomeTrace {
+  readonly manifest: ParameterManifest;
+  /** What losses and hits are of, with the labels: [batch, outputs]. */
+  readonly modelOutput: TracedValue;
 }
 
 /** One step: what it makes of the parameters and of the optimiser's state. */
@@ -69,7 +79,7 @@ export function traceStep(definition: ModelDefinition, batch: number, rule: Step
       const outcomes: BatchTrace[] = [];
       const { grads } = gradients(() => {
         const outcome = forward();
-        outcomes.push({ manifest, losses: tracing.valueOf(outcome.losses), hits: tracing.valueOf(outcome.hits) });
+        outcomes.push({ manifest, ...valuesOf(outcome, tracing) });
         return scaledObjective(model, outcome.losses, batch, scale);
       }, variables);
 
@@ -110,8 +120,8 @@ function gradients(...args: Parameters<typeof tf.variableGrads>): ReturnType<typ
 export function traceEvaluation(definition: ModelDefinition, batch: number): BatchTrace {
   return traced((tracing) =>
     withModel(definition, tracing, (model, manifest) => {
-      const { losses, hits } = forwardPass(definition, model, batch, false, tracing)();
-      return { manifest, losses: tracing.valueOf(losses), hits: tracing.valueOf(hits) };
+      const outcome = forwardPass(definition, model, batch, false, tracing)();
+      return { manifest, ...valuesOf(outcome, tracing) };
     }),
   );
 }
@@ -130,6 +140,21 @@ export function traceInference(definition: ModelDefinition, batch: number): Infe
       return { manifest, output: tracing.valueOf(probabilities(definition, output)) };
     }),
   );
+}
+
+/** Losses and hits of a model's output on any number of examples, which need not be one batch's. */
+export function traceOutcome(definition: ModelDefinition, examples: number): OutcomeTrace {
+  return traced((tracing) => {
+    const scope = tf.engine();
+    scope.startScope();
+    try {
+      const output = tracing.input(INPUT.modelOutput, "float32", [examples, definition.outputs]) as tf.Tensor2D;
+      const { losses, hits } = batchOutcome(definition, output, labelsInput(definition, examples, tracing));
+      return { losses: tracing.valueOf(losses), hits: tracing.valueOf(hits) };
+    } finally {
+      scope.endScope();
+    }
+  });
 }
 
 function withModel<T>(
@@ -167,9 +192,21 @@ function forwardPass(
   tracing: Tracing,
 ) {
   const examples = tracing.input(INPUT.examples, "float32", [batch, ...definition.inputShape]);
+  const labels = labelsInput(definition, batch, tracing);
+  return () => {
+    const modelOutput = model.apply(examples, { training }) as tf.Tensor2D;
+    return { modelOutput, ...batchOutcome(definition, modelOutput, labels) };
+  };
+}
+
+function labelsInput(definition: ModelDefinition, examples: number, tracing: Tracing): tf.Tensor {
   const label = labelType(definition);
-  const labels = tracing.input(INPUT.labels, label.type, [batch, ...label.shape]);
-  return () => batchOutcome(definition, model.apply(examples, { training }) as tf.Tensor2D, labels);
+  return tracing.input(INPUT.labels, label.type, [examples, ...label.shape]);
+}
+
+function valuesOf({ modelOutput, losses, hits }: ReturnType<ReturnType<typeof forwardPass>>, tracing: Tracing) {
+  const [output, loss, hit] = [modelOutput, losses, hits].map((tensor) => tracing.valueOf(tensor));
+  return { modelOutput: output, losses: loss, hits: hit };
 }
 
 /**

@@ -9,11 +9,13 @@ import { sumOfPooledGradient } from "./pooled-convolution.ts";
 import { POOLING } from "./pooling.ts";
 import { REARRANGING } from "./rearranging.ts";
 import { SHAPES_AND_SUMS } from "./shapes-and-sums.ts";
+import { withShorterForms } from "./softmax-loss.ts";
+import { addSumOfRows } from "./sum-of-rows.ts";
 
 const { Sum } = SHAPES_AND_SUMS;
 
 /** Every tfjs kernel that can be traced, by the name that tfjs gives it. */
-export const KERNELS: KernelTable = {
+export const KERNELS: KernelTable = withShorterForms({
   ...ELEMENTWISE,
   ...SHAPES_AND_SUMS,
   ...DENSE,
@@ -23,5 +25,9 @@ export const KERNELS: KernelTable = {
   ...NORMALISATION,
   ...DEPTHWISE,
   ...AVERAGE_POOLING,
-  Sum: { ...Sum, lower: (kernel, context) => sumOfPooledGradient(kernel, context) ?? Sum.lower(kernel, context) },
-};
+  Sum: {
+    ...Sum,
+    lower: (kernel, context) => sumOfPooledGradient(kernel, context) ?? Sum.lower(kernel, context),
+    addTo: addSumOfRows,
+  },
+});
