@@ -1,6 +1,7 @@
 import type { GraphBuilder, Value } from "../graph-builder.ts";
 import { type LoweringContext, origin, originKernel, type TracedKernel, type TracedValue } from "../kernel.ts";
 import { convolutionGeometry } from "./convolution-geometry.ts";
+import { castTo } from "./elementwise.ts";
 import { type SpatialConvolution, spatialConvolution } from "./spatial-convolution.ts";
 
 /**
@@ -143,7 +144,13 @@ export function maximaGradient({ pool, dy }: PooledGradient, context: LoweringCo
     type: "bool",
     shape: gradient.shape,
   });
-  return graph.node("Where", [on, gradient, graph.scalar(0)], gradient);
+  return where(on, gradient, graph);
+}
+
+/** The gradient where the mask is on, and zero elsewhere: a product is faster than ONNX Runtime's Where. */
+function where(mask: Value, gradient: Value, graph: GraphBuilder): Value {
+  const factor = castTo("float32", mask, { graph });
+  return graph.node("Mul", [factor, gradient], factor);
 }
 
 /** The gradient of the convolution's result, in parts [4, …] in pool order. */
@@ -154,9 +161,7 @@ export function windowsGradient(gradient: PooledGradient, context: LoweringConte
   return method.windowsOf(maximaGradient(gradient, context)).map((maxima, i) => {
     const { first } = windows[i];
     const [, , length] = first.shape;
-    const type = { type: "float32", shape: first.shape } as const;
-    const values = graph.node("Where", [first, graph.reshape(maxima, [1, 1, length]), graph.scalar(0)], type);
-    return graph.reshape(values, [4, length]);
+    return graph.reshape(where(first, graph.reshape(maxima, [1, 1, length]), graph), [4, length]);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { GraphBuilder, Value } from "../graph-builder.ts";
+import { sizeOf } from "../kernel.ts";
 import { type ConvolutionGeometry, pixelRead } from "./convolution-geometry.ts";
 import {
   filterFromTransformed,
@@ -41,9 +42,9 @@ export interface SpatialConvolution {
 /** The method for a convolution's shapes, by what it costs; undefined where gathered patches in NHWC are the cheapest. */
 export function spatialConvolution(g: ConvolutionGeometry, graph: GraphBuilder): SpatialConvolution | undefined {
   const plan = winogradPlan(g);
-  if (plan !== undefined && plan.cost < directCost(g)) return winograd(g, plan, graph);
+  if (plan !== undefined && plan.cost < directCost(g)) return winogradConvolution(g, plan, graph);
   const pixelsRead = g.filterHeight * g.filterWidth;
-  if (pixelsRead > 1 && g.inChannels < g.batch && g.inChannels <= FEW_CHANNELS) return fewChannels(g, graph);
+  if (pixelsRead > 1 && g.inChannels < g.batch && g.inChannels <= FEW_CHANNELS) return fewChannelsConvolution(g, graph);
   return undefined;
 }
 
@@ -59,29 +60,32 @@ function directCost(g: ConvolutionGeometry): number {
   return products + GATHERED * taps * (outPixels * g.inChannels + g.height * g.width * g.outChannels);
 }
 
-function winograd(g: ConvolutionGeometry, plan: WinogradPlan, graph: GraphBuilder): SpatialConvolution {
+export function winogradConvolution(
+  g: ConvolutionGeometry,
+  plan: WinogradPlan,
+  graph: GraphBuilder,
+): SpatialConvolution {
   const most = winogradChunk(g, plan);
   const inParts = (images: Value) => splitBatch(images, most, graph);
   const u = (filter: Value) => transformedFilter(filter, g, plan, graph);
-  const windowsFit = (outputs: number, tiles: number, length: number) =>
-    outputs % 2 === 0 && outputs * tiles === length;
+  const positions = plan.y.outputs * plan.x.outputs;
+  const byPosition = (part: Value) => graph.reshape(part, [positions, sizeOf(part.shape) / positions]);
   return {
-    poolable:
-      windowsFit(plan.y.outputs, plan.y.tiles, g.outHeight) && windowsFit(plan.x.outputs, plan.x.tiles, g.outWidth),
+    poolable: [plan.y.outputs, plan.x.outputs, g.outHeight, g.outWidth].every((length) => length % 2 === 0),
     forward: (images, filter, order) =>
       inParts(images).map((part) =>
         transformedProduct(transformedInput(part, plan, graph), u(filter), plan, order, graph),
       ),
     filterGradient(images, dY, order, base) {
       const gradients = inParts(images).map((part, i) =>
-        transformedFilterGradient(transformedInput(part, plan, graph), dY[i], plan, order, graph),
+        transformedFilterGradient(transformedInput(part, plan, graph), byPosition(dY[i]), plan, order, graph),
       );
       const dU = gradients.reduce((sum, gradient) => graph.node("Add", [sum, gradient], gradient));
       return filterFromTransformed(dU, plan, base, graph);
     },
     inputGradient: (filter, dY, order) =>
       joinBatch(
-        dY.map((part) => inputGradient(part, u(filter), g, plan, order, graph)),
+        dY.map((part) => inputGradient(byPosition(part), u(filter), g, plan, order, graph)),
         graph,
       ),
     imagesOf: (parts) =>
@@ -92,7 +96,7 @@ function winograd(g: ConvolutionGeometry, plan: WinogradPlan, graph: GraphBuilde
     partsOf: (images) => inParts(images).map((part) => tilesOfImages(part, plan, graph)),
     pooledImagesOf: (windows) =>
       joinBatch(
-        windows.map((part) => imagesOfWindows(part, g.outChannels, plan, graph)),
+        windows.map((part) => imagesOfWindows(part, g, plan, graph)),
         graph,
       ),
     windowsOf: (pooled) => inParts(pooled).map((part) => windowsOfImages(part, plan, graph)),
@@ -103,7 +107,7 @@ function winograd(g: ConvolutionGeometry, plan: WinogradPlan, graph: GraphBuilde
 const PATCH_BYTES = 3.2e6;
 
 /** Patches [taps · C, pixels · n], gathered in rows of the batch, for images of few channels: a model's first layer. */
-function fewChannels(g: ConvolutionGeometry, graph: GraphBuilder): SpatialConvolution {
+export function fewChannelsConvolution(g: ConvolutionGeometry, graph: GraphBuilder): SpatialConvolution {
   const { filterHeight, filterWidth, inChannels, outHeight, outWidth, outChannels } = g;
   const taps = filterHeight * filterWidth;
   const outPixels = outHeight * outWidth;
@@ -208,7 +212,7 @@ function outputPixels(height: number, width: number, order: TileOrder): [number,
 }
 
 function flat(images: Value, graph: GraphBuilder): Value {
-  return graph.reshape(images, [1, images.shape.reduce((product, length) => product * length, 1)]);
+  return graph.reshape(images, [1, sizeOf(images.shape)]);
 }
 
 /** Images [H, W, n, C] in parts of at most `most` images, as equal as can be. */

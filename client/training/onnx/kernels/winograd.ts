@@ -51,7 +51,9 @@ export function winogradPlan(g: ConvolutionGeometry): WinogradPlan | undefined {
 
 function axisPlans(taps: number, length: number, outLength: number, padding: number): AxisPlan[] {
   const plans: AxisPlan[] = [];
-  for (let outputs = 2; taps > 1 && outputs + taps - 1 <= MOST_PRODUCTS; outputs++) {
+  // Where windows of two may be pooled, a tile holds whole ones.
+  const step = outLength % 2 === 0 ? 2 : 1;
+  for (let outputs = 2; taps > 1 && outputs + taps - 1 <= MOST_PRODUCTS; outputs += step) {
     const { products, output, filter, input } = cookToom(outputs, taps);
     const tiles = Math.ceil(outLength / outputs);
     const tiling = input.flatMap((coefficients) =>
@@ -69,19 +71,19 @@ function axisPlans(taps: number, length: number, outLength: number, padding: num
   return plans;
 }
 
-/** Products of few rows or of short sums wait for memory: what one operation of theirs is worth. */
-const TRANSFORM = 1.3;
-const OUTPUT_TRANSFORM = 3;
+/** What one operation of a product with a tiling matrix is worth, and what moving an element of M through its products is. */
+const TILING = 1.3;
+const MOVED = 40;
 
 function cost(g: ConvolutionGeometry, x: AxisPlan, y: AxisPlan): number {
   const points = x.products * y.products;
   const tiles = x.tiles * y.tiles;
   const [c, o] = [g.inChannels, g.outChannels];
-  const products = 3 * points * tiles * c * o;
-  const input = g.height * x.products * x.tiles * g.width * c + points * y.tiles * g.height * x.tiles * c;
-  const output = 3 * points * x.outputs * y.outputs * tiles * o;
-  const filter = (2 * points * g.filterHeight * g.filterWidth * c * o) / g.batch;
-  return 2 * (products + TRANSFORM * (2 * input + filter) + OUTPUT_TRANSFORM * output);
+  const products = 3 * 2 * points * tiles * c * o;
+  const tiling = 2 * (g.height * x.products * x.tiles * g.width * c + points * y.tiles * g.height * x.tiles * c);
+  const outputs = (3 * 2 * x.outputs * y.outputs + MOVED) * points * tiles * o;
+  const filter = (2 * 2 * points * g.filterHeight * g.filterWidth * c * o) / g.batch;
+  return products + 2 * TILING * tiling + outputs + filter;
 }
 
 /** Images that go through the transforms together: beyond this many bytes a stage, the next one finds them evicted. */
@@ -190,47 +192,60 @@ function outputTransform({ x, y }: WinogradPlan, order: TileOrder): Matrix {
 
 /** Images [out height, out width, n, O] of Y in image order. */
 export function imagesOfTiles(tiled: Value, g: ConvolutionGeometry, { x, y }: WinogradPlan, graph: GraphBuilder) {
-  const { outHeight, outWidth, outChannels: o } = g;
-  const n = tiled.shape[1] / (x.tiles * y.tiles * o);
-  const parts = graph.reshape(tiled, [y.outputs, x.outputs, y.tiles, x.tiles, n * o]);
+  const n = tiled.shape[1] / (x.tiles * y.tiles * g.outChannels);
+  const parts = graph.reshape(tiled, [y.outputs, x.outputs, y.tiles, x.tiles, n * g.outChannels]);
   const whole = permuted(parts, [2, 0, 3, 1, 4], graph);
-  const covered = [y.tiles * y.outputs, x.tiles * x.outputs, n, o];
-  const images = graph.reshape(whole, covered);
-  if (covered[0] === outHeight && covered[1] === outWidth) return images;
-  const ends = graph.integers([outHeight, outWidth]);
-  const shape = [outHeight, outWidth, n, o];
-  return graph.node("Slice", [images, graph.integers([0, 0]), ends, graph.integers([0, 1])], { ...images, shape });
+  const images = graph.reshape(whole, [y.tiles * y.outputs, x.tiles * x.outputs, n, g.outChannels]);
+  return cropped(images, g.outHeight, g.outWidth, graph);
 }
 
 /** The inverse: tiles in image order, zeros beyond the images. */
 export function tilesOfImages(images: Value, { x, y }: WinogradPlan, graph: GraphBuilder): Value {
-  const [height, width, n, o] = images.shape;
-  const covered = [y.tiles * y.outputs, x.tiles * x.outputs, n, o];
-  const pads = [0, 0, 0, 0, covered[0] - height, covered[1] - width, 0, 0];
-  const whole = pads.some((length) => length > 0)
-    ? graph.node("Pad", [images, graph.integers(pads), graph.scalar(0)], { type: "float32", shape: covered })
-    : images;
+  const [, , n, o] = images.shape;
+  const whole = extended(images, y.tiles * y.outputs, x.tiles * x.outputs, graph);
   const parts = graph.reshape(whole, [y.tiles, y.outputs, x.tiles, x.outputs, n * o]);
   const tiled = permuted(parts, [1, 3, 0, 2, 4], graph);
   return graph.reshape(tiled, [y.outputs * x.outputs, y.tiles * x.tiles * n * o]);
 }
 
-/** Pooled images [h, w, n, O] of one value a window, [windows of a tile, tiles · n · O] in pool order. */
-export function imagesOfWindows(windows: Value, channels: number, { x, y }: WinogradPlan, graph: GraphBuilder): Value {
+/** Pooled images [out height / 2, out width / 2, n, O] of one value a window, [1, …] in pool order. */
+export function imagesOfWindows(windows: Value, g: ConvolutionGeometry, { x, y }: WinogradPlan, graph: GraphBuilder) {
   const [across, down] = [x.outputs / 2, y.outputs / 2];
-  const n = windows.shape[1] / (x.tiles * y.tiles * channels);
-  const parts = graph.reshape(windows, [across, down, y.tiles, x.tiles, n * channels]);
+  const n = windows.shape[1] / (across * down * x.tiles * y.tiles * g.outChannels);
+  const parts = graph.reshape(windows, [across, down, y.tiles, x.tiles, n * g.outChannels]);
   const whole = across * down === 1 ? parts : permuted(parts, [2, 1, 3, 0, 4], graph);
-  return graph.reshape(whole, [y.tiles * down, x.tiles * across, n, channels]);
+  const images = graph.reshape(whole, [y.tiles * down, x.tiles * across, n, g.outChannels]);
+  return cropped(images, g.outHeight / 2, g.outWidth / 2, graph);
 }
 
 /** The inverse. */
 export function windowsOfImages(images: Value, { x, y }: WinogradPlan, graph: GraphBuilder): Value {
   const [across, down] = [x.outputs / 2, y.outputs / 2];
   const [, , n, channels] = images.shape;
-  const parts = graph.reshape(images, [y.tiles, down, x.tiles, across, n * channels]);
+  const whole = extended(images, y.tiles * down, x.tiles * across, graph);
+  const parts = graph.reshape(whole, [y.tiles, down, x.tiles, across, n * channels]);
   const tiled = across * down === 1 ? parts : permuted(parts, [3, 1, 0, 2, 4], graph);
-  return graph.reshape(tiled, [across * down, y.tiles * x.tiles * n * channels]);
+  return graph.reshape(tiled, [1, across * down * y.tiles * x.tiles * n * channels]);
+}
+
+/** Tiles may cover more than the images: what lies beyond is dropped, */
+function cropped(images: Value, height: number, width: number, graph: GraphBuilder): Value {
+  const shape = [height, width, ...images.shape.slice(2)];
+  if (images.shape.join() === shape.join()) return images;
+  const [from, to, axes] = [
+    [0, 0],
+    [height, width],
+    [0, 1],
+  ].map((list) => graph.integers(list));
+  return graph.node("Slice", [images, from, to, axes], { type: images.type, shape });
+}
+
+/** and is zero in a gradient. */
+function extended(images: Value, height: number, width: number, graph: GraphBuilder): Value {
+  const shape = [height, width, ...images.shape.slice(2)];
+  if (images.shape.join() === shape.join()) return images;
+  const pads = graph.integers([0, 0, 0, 0, height - images.shape[0], width - images.shape[1], 0, 0]);
+  return graph.node("Pad", [images, pads, graph.scalar(0)], { type: images.type, shape });
 }
 
 function constant(matrix: Matrix, graph: GraphBuilder): Value {
