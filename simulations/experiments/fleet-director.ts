@@ -1,5 +1,4 @@
 import { selectPlaces } from "../../server/selection/select-cohort.ts";
-import { firstQuorum } from "../../server/task.ts";
 import { forwardMacsFor } from "../../shared/learning/models/model-cost.ts";
 import { HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
@@ -33,12 +32,13 @@ export function fleetDirector(experiment: Experiment, nameOf: (device: number) =
     pace: phones.pace,
     examplesOf: (device: number) => holdings.size(device),
   };
-  const { buffered, minCohort } = config.round;
+  const { buffered } = config.round;
   if (buffered === undefined) {
     return phoneDirector(fleet, deviceTask, {
       ...common,
       invited: invitedPerRound(config),
-      need: firstQuorum(minCohort, task.goal),
+      // Some will be lost: a round that begins with fewer than it wants is a round that is abandoned.
+      need: task.goal,
       selection: phones.selection,
       reporting: phones.reporting,
     });
