@@ -24,6 +24,9 @@ export const GLOSSARY: Readonly<Record<string, string>> = {
   delta: "The small chance the limit fails.",
   "privacy budget": "Epsilon spent so far.",
   "non-iid": "Devices differ from one another.",
+  partition: "Who holds which examples: dealt at random, by label, by size, or by whose they are.",
+  "total variation distance": "How unlike two distributions are: 0 for the same, 1 for nothing in common.",
+  "gini coefficient": "How unevenly something is spread: 0 where all have as much, towards 1 where one has all.",
   "client drift": "Devices with unlike data pull the model apart, the more so the longer they train in a round.",
   "control variate": "What a device keeps in SCAFFOLD to correct its drift: its own usual gradient. It never leaves.",
   "server optimiser":

@@ -96,11 +96,17 @@ function ownersOf(
 }
 
 /** Numbers as they are given, or undefined where something else is among them. */
-function numbers(given: unknown): Uint8Array | Float32Array | Float64Array | undefined {
+function numbers(given: unknown): Uint8Array | Float64Array | undefined {
   if (given instanceof Uint8Array) return given;
   if (!Array.isArray(given) && !(ArrayBuffer.isView(given) && !(given instanceof DataView))) return undefined;
-  const values = Float64Array.from(given as ArrayLike<number>);
-  return values.every((value) => Number.isFinite(Math.fround(value))) ? values : undefined;
+  const values = given as unknown as ArrayLike<unknown>;
+  const checked = new Float64Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "number" || !Number.isFinite(Math.fround(value))) return undefined;
+    checked[i] = value;
+  }
+  return checked;
 }
 
 function isCount(value: unknown): value is number {

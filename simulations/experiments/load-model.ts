@@ -1,3 +1,4 @@
+import type { LayersModel } from "@tensorflow/tfjs-layers";
 import { checkFit } from "../../shared/learning/models/dataset-fit.ts";
 import { type DatasetShape, type Loss, type ModelDefinition, modelFor } from "../../shared/learning/models/index.ts";
 import { initialParameters, parameterManifestFor } from "../../shared/learning/models/model-parameters.ts";
@@ -79,7 +80,11 @@ function asDefinition(path: string, described: unknown): ModelDefinition {
     inputShape: inputShape as number[],
     outputs,
     loss,
-    createModel: (tf) => createModel.call(described, tf),
+    createModel(tf) {
+      const built: unknown = createModel.call(described, tf);
+      if (built instanceof tf.layers.Layer && "layers" in built) return built as LayersModel;
+      throw moduleInvalid("model", path, "returned no tf.layers model from createModel, which is not asynchronous.");
+    },
   };
 }
 

@@ -128,6 +128,12 @@ describe("a run on data and with a model of one's own", () => {
   });
 });
 
+/** The join token of the run that is served from a folder. */
+function tokenOf(cwd: string): string {
+  const [run] = readdirSync(join(cwd, "runs"));
+  return JSON.parse(readFileSync(join(cwd, "runs", run, "serve.json"), "utf8")).joinToken;
+}
+
 describe("devices that join a run on data and with a model of one's own", { timeout: 60_000 }, () => {
   const floors = ["--min-cohort", "4", "--min-honest", "2"];
 
@@ -161,16 +167,34 @@ describe("devices that join a run on data and with a model of one's own", { time
     expect(JSON.parse(served.stdout).accuracy).toBeGreaterThan(0.85);
   });
 
+  it("may be given the model alone, where the data has a name that everybody knows", async () => {
+    const cwd = ownTask();
+    const config = {
+      ...CONFIG,
+      task: { dataset: "blobs", model: "./pixels.mjs" },
+      round: { ...CONFIG.round, count: 1 },
+    };
+    writeFileSync(join(cwd, "own.yaml"), JSON.stringify(config));
+    const layers = `tf.layers.flatten({ name: "pixels", inputShape }), tf.layers.dense({ name: "line", units: outputs })`;
+    writeFileSync(join(cwd, "pixels.mjs"), MODEL.replace(/tf\.layers\.dense\(.*?\}\)/, layers));
+    const elsewhere = temporaryFolder();
+    const { devices } = await joined(cwd, (url) =>
+      murmur(["join", url, "--devices", "10", "--format", "json", ...floors, "--model", join(cwd, "pixels.mjs")], {
+        cwd: elsewhere,
+        env: { MURMUR_JOIN_TOKEN: tokenOf(cwd) },
+      }),
+    );
+    expect(JSON.parse(devices.stdout)).toMatchObject({ status: "finished", rounds: 1 });
+  });
+
   it("are given both elsewhere, and refused without, or with others", async () => {
     const elsewhere = ownTask();
-    const token = (cwd: string) =>
-      JSON.parse(readFileSync(join(cwd, "runs", readdirSync(join(cwd, "runs"))[0], "serve.json"), "utf8")).joinToken;
     const attempt = async (...args: string[]) => {
       const cwd = ownTask();
       const { devices } = await joined(cwd, (url) =>
         murmur(["join", url, "--devices", "10", "--format", "json", ...floors, ...args], {
           cwd: elsewhere,
-          env: { MURMUR_JOIN_TOKEN: token(cwd) },
+          env: { MURMUR_JOIN_TOKEN: tokenOf(cwd) },
         }),
       );
       return JSON.parse(devices.stdout);

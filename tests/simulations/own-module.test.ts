@@ -95,6 +95,12 @@ describe("a model of one's own", () => {
       /failed: tf\.sequentail is not a function\.$/,
     ],
     ["its factory returns another shape", MODEL.replace("units: outputs", "units: 3"), /failed: .* ends in \[,3\]/],
+    ["its factory is asynchronous", MODEL.replace("(tf) =>", "async (tf) =>"), /returned no tf\.layers model/],
+    [
+      "its factory returns a layer",
+      MODEL.replace("tf.sequential({", "tf.layers.flatten({"),
+      /returned no tf\.layers model/,
+    ],
     ["a layer has no name", MODEL.replace('name: "logits", ', ""), /layer without a name of its own/],
   ])("is refused because %s", async (_, text, message) => {
     await expect(loadModel(moduleFile(text), DIGITS)).rejects.toMatchObject({
@@ -151,6 +157,12 @@ describe("a dataset of one's own", () => {
     ["of its outputs", DATASET.replace("outputs: 2", "outputs: 0"), /has no outputs/],
     ["of missing inputs", DATASET.replace("[0, seed, 1,", "[0, 1,"), /5 inputs and 3 labels.* in train\.$/],
     ["of an input that is no number", DATASET.replace("seed, 1", "NaN, 1"), /inputs that are not all finite/],
+    [
+      "of numbers too large for numbers",
+      DATASET.replace("[0, seed, 1,", "[0n, 1n, 1,"),
+      /inputs that are not all finite/,
+    ],
+    ["of text for numbers", DATASET.replace("[0, seed, 1,", '["0", "1", 1,'), /inputs that are not all finite/],
     ["of a label that is no class", DATASET.replace("labels: [1]", "labels: [2]"), /a label 2.* in test\.$/],
     ["of too few keys", DATASET.replace('["Cy"]', "[]"), /keys that are no list of 1 names in test/],
     ["it has no test set", DATASET.replace(" test:", " tset:"), /has no \{ inputs, labels \} in test/],
