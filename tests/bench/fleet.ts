@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { type FleetCases, runFleetBenchmark } from "./fleet-cases.ts";
 import { FLEET_MODEL_CASES } from "./fleet-model-cases.ts";
+import { fleetRoundCases } from "./fleet-round-cases.ts";
 import { benchmarkDocument, benchmarkTable } from "./report.ts";
 
 // npm run bench:fleet [-- --json] [--quick] [--case NAME]
@@ -13,7 +14,7 @@ const { values } = parseArgs({
 });
 
 /** Every list of cases, in the order in which they are measured. Add a line here to add one. */
-const CASES: readonly FleetCases[] = [FLEET_MODEL_CASES];
+const CASES: readonly FleetCases[] = [fleetRoundCases(), FLEET_MODEL_CASES];
 
 const rows = await runFleetBenchmark(CASES, {
   quick: values.quick,
