@@ -33,6 +33,7 @@ export interface LocalUpdate {
  * The ring vector that is masked: what the algorithm's device half makes of the training, through the agreed transforms,
  * with the device's metrics in their slots. Overwrites the trained parameters.
  *
+ * @param ring memory for it, in the place of fresh memory
  * @throws {NonFiniteUpdateError} when training gave a value that is not finite
  */
 export function encodeLocalUpdate(
@@ -42,11 +43,16 @@ export function encodeLocalUpdate(
   { parameters, steps, examples, lossSum, correct, earlier }: TrainingResult,
   learningRate: number,
   rounding: RoundingBits,
+  ring?: Int32Array,
 ): LocalUpdate {
   const start = earlier === undefined ? received : { ...received, broadcast: earlier.parameters };
   const { update, memory } = half.finish(start, { parameters, steps, learningRate });
   const metrics = { examples, lossSum, correct };
-  const context = earlier === undefined ? { rounding } : { rounding, staleness: earlier.staleness };
+  const context = {
+    rounding,
+    ...(earlier === undefined ? {} : { staleness: earlier.staleness }),
+    ...(ring === undefined ? {} : { ring }),
+  };
   const input = encodeUpdate(transforms, { kind: "float", values: update, metrics }, context);
   return memory === undefined ? { input } : { input, memory };
 }

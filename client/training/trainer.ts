@@ -13,7 +13,7 @@ export interface TrainingTask extends LocalTraining {
 }
 
 export interface TrainingResult {
-  /** The parameters after training, a fresh vector. */
+  /** The parameters after training, a vector that is the caller's. */
   readonly parameters: ParameterVector;
   /** Where training began, where that is not the round's own model: a device that waited for others to train. */
   readonly earlier?: EarlierModel;
@@ -43,12 +43,16 @@ export interface Evaluation {
  */
 export interface Trainer {
   readonly engine: "onnx" | "tfjs" | "tfjs-node";
-  /** Runs `epochs` of mini-batch SGD from `parameters` on this device's examples; batches are drawn from `random`. */
+  /**
+   * Runs `epochs` of mini-batch SGD from `parameters` on this device's examples; batches are drawn from `random`.
+   * @param into memory that the result's parameters may take, for a loop over devices; absent: they are fresh
+   */
   train(
     parameters: ParameterVector,
     examples: Examples,
     task: TrainingTask,
     random: SeededRandom,
+    into?: ParameterVector,
   ): Promise<TrainingResult>;
   evaluate(parameters: ParameterVector, examples: Examples): Promise<Evaluation>;
   dispose(): Promise<void>;

@@ -12,6 +12,8 @@ export interface SeededRandom {
   readonly kind: "seeded";
   /** Uniform in 0 … 2^32 − 1. */
   uint32(): number;
+  /** As many of them as there are words, the same as by so many calls. */
+  fill(words: Uint32Array): void;
   /** Uniform in [0, 1), 53 bits. */
   uniform(): number;
   /** Uniform integer in 0 … bound − 1, without modulo bias; `bound` an integer in 1 … 2^32. */
@@ -49,7 +51,7 @@ const TWO_POW_MINUS_53 = 2 ** -53;
 /** The state is the digest's first 16 bytes, as four little-endian words. */
 function fromState(digest: Uint8Array): SeededRandom {
   const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
-  const uint32 = xoshiro128PlusPlus(
+  const { next: uint32, fill } = xoshiro128PlusPlus(
     view.getUint32(0, true),
     view.getUint32(4, true),
     view.getUint32(8, true),
@@ -116,7 +118,7 @@ function fromState(digest: Uint8Array): SeededRandom {
     return drawn;
   }
 
-  return { kind: "seeded", uint32, uniform, below, normal, shuffle, sample };
+  return { kind: "seeded", uint32, fill, uniform, below, normal, shuffle, sample };
 }
 
 /**

@@ -80,11 +80,7 @@ export interface RoundingBits {
  * rounding protects nothing that the sum does not show.
  */
 export function seededRounding(random: SeededRandom): RoundingBits {
-  return {
-    fill(words) {
-      for (let i = 0; i < words.length; i++) words[i] = random.uint32();
-    },
-  };
+  return { fill: random.fill };
 }
 
 /** Rounding bits of the operating system: one 256-bit seed from it, expanded by the suite's stream cipher. */

@@ -186,7 +186,12 @@ function requireDevicesLeft({ outcome }: PlayedRound): void {
 }
 
 function requireFinite(parameters: ParameterVector): void {
-  const index = parameters.findIndex((value) => !Number.isFinite(value));
+  const index = firstNonFinite(parameters);
   if (index === -1) return;
   throw new MurmurError("non-finite-update", `Parameter ${index} of the new model is not a finite number.`);
+}
+
+function firstNonFinite(parameters: ParameterVector): number {
+  for (let i = 0; i < parameters.length; i++) if (!Number.isFinite(parameters[i])) return i;
+  return -1;
 }

@@ -30,8 +30,10 @@ export function trainingBuffer(
   received: ParameterVector,
   { optimizer }: StepRule,
   manifest: ParameterManifest,
+  into: ParameterVector = new Float32Array(received.length),
 ): TrainingBuffer {
-  const parameters = received.slice();
+  const parameters = into;
+  parameters.set(received);
   const inputs = tensorsOf(parameters, manifest, parameterInput);
   const outputs: TensorMap = {};
   for (const [i, { kind }] of manifest.tensors.entries()) {

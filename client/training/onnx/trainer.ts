@@ -72,13 +72,13 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
   return {
     engine: "onnx",
 
-    async train(parameters, examples, task, random) {
+    async train(parameters, examples, task, random, into) {
       checkTrainable(definition, manifest, parameters, examples, task);
       const rule = stepRule(task);
       const common = { ...datasetTensors(examples, definition), ...taskTensors(task, parameters, manifest) };
       const numbers = stepNumbers(task);
       const most = mostUnrolled(stepTrace(1, rule));
-      let current = trainingBuffer(parameters, rule, manifest);
+      let current = trainingBuffer(parameters, rule, manifest, into);
       let spare: TrainingBuffer | undefined;
       let steps = 0;
       let outcome = { lossSum: 0, correct: 0 };

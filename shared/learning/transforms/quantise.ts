@@ -14,9 +14,11 @@ export function quantiseTransform(bits: number, range: number, slots: SlotTable<
   const quantiser = createQuantiser({ bits, clip: range });
   return {
     specification: `quantise:${bits}:${range}`,
-    encode(update, { rounding }) {
+    encode(update, { rounding, ring: given }) {
       const { values, metrics } = expectFloatUpdate(update, "quantise");
-      const ring = new Int32Array(values.length + slots.slots.length);
+      const length = values.length + slots.slots.length;
+      const ring = given ?? new Int32Array(length);
+      if (ring.length !== length) throw new RangeError(`a ring vector of ${length} does not take ${ring.length}`);
       quantise(values, quantiser, rounding, ring);
       encodeSlots(slots, metrics, ring, values.length);
       return { kind: "ring", values: ring };

@@ -52,6 +52,8 @@ export interface DeviceContext {
   readonly rounding: RoundingBits;
   /** Models that are newer than the one that the device trained from; absent: none. */
   readonly staleness?: number;
+  /** Memory that the ring vector takes, of its length; absent: fresh memory. */
+  readonly ring?: Int32Array;
 }
 
 /** What a transform may use on the server. */

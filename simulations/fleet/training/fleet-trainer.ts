@@ -69,26 +69,37 @@ export async function createFleetTrainer(setting: FleetSetting): Promise<FleetTr
   const holdings = holdExamples(dataset.train, setting.devices, seed, setting.partition);
   let buffers: ExampleBuffers | undefined;
 
-  async function train({ round, parameters, task }: RoundWork, job: TrainingJob): Promise<TrainingResult> {
+  /** Used again for each device whose update is added up here: fresh memory for each keeps the collector busy. */
+  let trained: ParameterVector | undefined;
+  let ring: Int32Array | undefined;
+
+  async function train(
+    { round, parameters, task }: RoundWork,
+    job: TrainingJob,
+    into?: ParameterVector,
+  ): Promise<TrainingResult> {
     buffers ??= exampleBuffers(dataset.train, holdings.largest);
     const examples = gatherExamples(dataset.train, holdings.examples(job.index), buffers);
     const corrected = job.correction === undefined ? task : { ...task, correction: job.correction };
     const { earlier } = job;
     const batches = simulatedBatches({ seed, round, device: job.name });
-    const result = await trainer.train(earlier?.parameters ?? parameters, examples, corrected, batches);
+    const result = await trainer.train(earlier?.parameters ?? parameters, examples, corrected, batches, into);
     return earlier === undefined ? result : { ...result, earlier };
   }
 
   return {
     size: (index) => holdings.size(index),
-    train,
+    train: (work, job) => train(work, job),
     async trainInto(work, job, terms, sum) {
-      const result = await train(work, job);
+      trained ??= new Float32Array(work.parameters.length);
+      ring ??= new Int32Array(sum.length);
+      const result = await train(work, job, trained);
       const rounding = simulatedRounding({ seed, round: work.round, device: job.name });
       const received = { broadcast: work.parameters };
       const { learningRate } = work.task;
       const half = deviceHalf(undefined);
-      addInto(sum, encodeLocalUpdate(transformsOf(terms), half, received, result, learningRate, rounding).input);
+      const { input } = encodeLocalUpdate(transformsOf(terms), half, received, result, learningRate, rounding, ring);
+      addInto(sum, input);
     },
     async evaluate(shared, slices) {
       // ONNX Runtime takes no tensors in shared memory.

@@ -22,8 +22,19 @@ function draw(count: number, next: () => number): number[] {
 
 describe("xoshiro128++", () => {
   it("gives the outputs of the reference implementation", () => {
-    const next = xoshiro128PlusPlus(...vectors.xoshiro.state);
+    const { next } = xoshiro128PlusPlus(...vectors.xoshiro.state);
     expect(draw(vectors.xoshiro.outputs.length, next)).toEqual(vectors.xoshiro.outputs);
+  });
+
+  it("fills an array with what as many calls give, and goes on behind it", () => {
+    const one = xoshiro128PlusPlus(...vectors.xoshiro.state);
+    const other = xoshiro128PlusPlus(...vectors.xoshiro.state);
+    for (const length of [1, 0, 37, 500]) {
+      const words = new Uint32Array(length);
+      one.fill(words);
+      expect([...words]).toEqual(draw(length, other.next));
+      expect(one.next()).toBe(other.next());
+    }
   });
 
   it("refuses the all-zero state", () => {

@@ -25,7 +25,8 @@ function counterRandom(seed: number): SeededRandom {
     x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
     return (x ^ (x >>> 15)) >>> 0;
   };
-  return { kind: "seeded", uint32 } as unknown as SeededRandom;
+  const fill = (words: Uint32Array) => words.set(Array.from(words, uint32));
+  return { kind: "seeded", uint32, fill } as unknown as SeededRandom;
 }
 
 describe("the quantiser", () => {
