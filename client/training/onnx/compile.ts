@@ -2,11 +2,12 @@ import type { ModelDefinition } from "../../../shared/learning/models/model-defi
 import { labelType } from "../loss.ts";
 import { STEP_NUMBERS } from "../optimizer.ts";
 import { type GraphBuilder, graphBuilder, type Value, type ValueType } from "./graph-builder.ts";
-import { type LoweringContext, producer, type TracedKernel, type TracedValue } from "./kernel.ts";
+import { type LoweringContext, producer, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
-import { lowering } from "./lowering.ts";
+import { lowerInOrder, lowering } from "./lowering.ts";
 import type { OnnxGraph } from "./model-proto.ts";
 import { type BatchTrace, INPUT, noiseInput, parameterInput, type StepTrace, traceOutcome } from "./trace.ts";
+import { soleProducer, useCounts } from "./uses.ts";
 
 /** Inputs of a training graph that a single step does not have. */
 export const TRAINING_INPUT = { order: "order", labels: "allLabels", examples: "allExamples" } as const;
@@ -52,7 +53,8 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
     ),
   );
 
-  const uses = useCounts([trace.losses, trace.hits, ...trace.parameters.values(), ...trace.state.values()]);
+  const updates = [...trace.parameters.values(), ...trace.state.values()];
+  const uses = useCounts([trace.losses, trace.hits, ...updates]);
   const parameters = parameterInputs(trace, graph);
   const state = new Map([...trace.state].map(([name, value]) => [name, graph.input(name, value)]));
   const gather = (from: Value, indices: Value, shape: readonly number[]) =>
@@ -71,6 +73,7 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
       graph,
       (name, type) => own.get(name) ?? (varies.has(name) ? ofSteps(name, type)[step] : common(name, type)),
     );
+    lowerInOrder([trace.modelOutput, ...updates], context);
     modelOutputs.push(context.value(trace.modelOutput));
     // Lowered before they are replaced: each is of the values before the step.
     const next = [...trace.parameters].map(([i, value]): [number, Value] => [i, sumInto(value, uses, context)]);
@@ -103,6 +106,7 @@ export function compileEvaluation(trace: BatchTrace, batch: number, definition: 
     ...parameterInputs(trace, graph).map((value, i): [string, Value] => [parameterInput(i), value]),
   ]);
   const context = lowering(graph, (name) => own.get(name));
+  lowerInOrder([trace.losses, trace.hits], context);
   graph.output(OUTPUT.losses, context.value(trace.losses));
   graph.output(OUTPUT.hits, context.value(trace.hits));
   return graph.build();
@@ -121,25 +125,6 @@ function sumInto(value: TracedValue, uses: ReadonlyMap<TracedValue, number>, con
   const addTo = kernel === undefined ? undefined : KERNELS[kernel.name].addTo;
   if (kernel === undefined || addTo === undefined) return context.value(value);
   return context.graph.reshape(addTo(context.value(base), kernel, context), value.shape);
-}
-
-/** What made a value that is read once, looking through kernels that only rename it. */
-function soleProducer(value: TracedValue, uses: ReadonlyMap<TracedValue, number>): TracedKernel | undefined {
-  if (uses.get(value) !== 1 || value.source.kind !== "kernel") return undefined;
-  const { kernel } = value.source;
-  return ["Identity", "Reshape"].includes(kernel.name) ? soleProducer(kernel.inputs.x, uses) : kernel;
-}
-
-/** How many kernels and outputs read each value. */
-function useCounts(outputs: readonly TracedValue[]): ReadonlyMap<TracedValue, number> {
-  const counts = new Map<TracedValue, number>();
-  const waiting = [...outputs];
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const seen = counts.get(value) ?? 0;
-    counts.set(value, seen + 1);
-    if (seen === 0 && value.source.kind === "kernel") waiting.push(...Object.values(value.source.kernel.inputs));
-  }
-  return counts;
 }
 
 /** A value of k steps, [k, …] or [k · n], as one for each step. */

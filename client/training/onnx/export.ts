@@ -5,7 +5,7 @@ import type { KernelTable } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { SHAPES_AND_SUMS } from "./kernels/shapes-and-sums.ts";
 import { STANDARD_IMAGES } from "./kernels/standard-images.ts";
-import { lowering } from "./lowering.ts";
+import { lowerInOrder, lowering } from "./lowering.ts";
 import { encodeModel, type Initializer, type OnnxGraph } from "./model-proto.ts";
 import { anyBatch, BATCH } from "./symbolic-batch.ts";
 import { INPUT, parameterInput, traceInference } from "./trace.ts";
@@ -69,7 +69,9 @@ function inferenceGraph(
       graph.input(tensor.name, { type: "float32", shape: tensor.shape }),
     ]),
   ]);
-  graph.output(output, lowering(graph, (name) => inputs.get(name), INFERENCE_KERNELS).value(trace.output));
+  const context = lowering(graph, (name) => inputs.get(name), INFERENCE_KERNELS);
+  lowerInOrder([trace.output], context);
+  graph.output(output, context.value(trace.output));
   return graph.build();
 }
 

@@ -27,6 +27,7 @@ export interface GraphBuilder {
   /** A view with another shape; views of views are views of the first. */
   reshape(value: Value, shape: readonly number[]): Value;
   output(name: string, value: Value): void;
+  /** The graph, without the nodes that no output needs. */
   build(): OnnxGraph;
 }
 

@@ -3,6 +3,7 @@ import type { GraphBuilder, Value, ValueType } from "./graph-builder.ts";
 import { type LoweringContext, origin, type TracedKernel, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
+import { orderOf } from "./uses.ts";
 
 /** Lowers values when they are asked for, so that what no output needs is never in the graph. */
 export function lowering(
@@ -62,6 +63,16 @@ export function lowering(
   }
 
   return context;
+}
+
+/** Above this many values a chain of them may be too long to be lowered from its end by calls within calls. */
+const DEEP = 1_500;
+
+/** Lowers what deep outputs are computed from, from the inputs on; what no output turns out to read is left out later. */
+export function lowerInOrder(outputs: readonly TracedValue[], context: LoweringContext): void {
+  const order = orderOf(outputs);
+  if (order.length <= DEEP) return;
+  for (const value of order) if (value.source.kind === "kernel") context.value(value);
 }
 
 /** What goes wrong in a kernel's lowering is said with its name. */

@@ -11,6 +11,7 @@ import { type NoiseSite, releaseMasks, routeNoise, UNSEEDED_LAYERS } from "../no
 import { optimizerStep, STATE_VECTORS, type StepRule } from "../optimizer.ts";
 import { makeTrainable } from "../trainable-layers.ts";
 import type { TracedValue } from "./kernel.ts";
+import { mergedSums } from "./sums-of-products.ts";
 import { type Tracing, traced } from "./tracing-backend.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
 
@@ -101,7 +102,24 @@ export function traceStep(definition: ModelDefinition, batch: number, rule: Step
       const state = after.state.flatMap((tensors, vector) =>
         tensors.map((tensor, i): [string, TracedValue] => [stateInput(vector, trained[i]), tracing.valueOf(tensor)]),
       );
-      return { ...outcomes[0], parameters, state: new Map(state), noise, kernels: tracing.calls() };
+      const { losses, hits, modelOutput } = outcomes[0];
+      const merged = mergedSums([
+        losses,
+        hits,
+        modelOutput,
+        ...parameters.values(),
+        ...state.map(([, value]) => value),
+      ]);
+      return {
+        manifest,
+        losses: merged(losses),
+        hits: merged(hits),
+        modelOutput: merged(modelOutput),
+        parameters: new Map([...parameters].map(([i, value]) => [i, merged(value)])),
+        state: new Map(state.map(([name, value]) => [name, merged(value)])),
+        noise,
+        kernels: tracing.calls(),
+      };
     }),
   );
 }

@@ -2,7 +2,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import * as tfLayers from "@tensorflow/tfjs-layers";
 import { describe, expect, it } from "vitest";
 import { fillNoise } from "../../../client/training/noise.ts";
+import { compileSteps } from "../../../client/training/onnx/compile.ts";
+import { traceStep } from "../../../client/training/onnx/trace.ts";
 import { createOnnxTrainer } from "../../../client/training/onnx/trainer.ts";
+import { stepRule } from "../../../client/training/optimizer.ts";
 import { createTfjsTrainer } from "../../../client/training/tfjs/trainer.ts";
 import type { Examples } from "../../../shared/learning/examples.ts";
 import type { ModelDefinition } from "../../../shared/learning/models/index.ts";
@@ -258,6 +261,25 @@ describe("recurrent layers", () => {
     ["dropout on input and state", (l) => [l.lstm({ units: 4, dropout: 0.3, recurrentDropout: 0.3 })]],
   ])("%s", async (_, layersOf) => {
     await expectAgreement([5, 3], layersOf);
+  });
+});
+
+describe("a recurrent layer over many steps", () => {
+  const over = (steps: number) =>
+    sequentialModel([steps, 2], (l) => [l.lstm({ units: 2, inputShape: [steps, 2] }), l.dense({ units: 3 })]);
+
+  it("is compiled however long its chain of steps is", async () => {
+    const { distance, evaluations } = await bothEngines(over(200), 2, 2);
+    expect(distance).toBeLessThanOrEqual(1e-5);
+    expect(evaluations[0].lossSum / evaluations[1].lossSum).toBeCloseTo(1, 5);
+  });
+
+  it("has one product for the gradient of each weight, and not one a step", () => {
+    const definition = over(6);
+    const rule = stepRule({ epochs: 1, batchSize: 4, learningRate: 0.1, gradientClip: 1 });
+    const graph = compileSteps(traceStep(definition, 4, rule), 4, 1, definition);
+    const gradients = graph.nodes.filter(({ op, attributes }) => op === "Gemm" && attributes.transA === 1);
+    expect(gradients.length).toBe(3);
   });
 });
 

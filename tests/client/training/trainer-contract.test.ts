@@ -154,17 +154,18 @@ describe("the CNN of 1,663,370 parameters", () => {
   });
 
   it("takes the same first step of Adam", async () => {
-    const one = syntheticImages(definition, 1);
+    // Adam makes a full step of a gradient that is zero but for rounding; with more images fewer filters see nothing.
+    const few = syntheticImages(definition, 3);
     const adam: TrainingTask = {
       epochs: 1,
-      batchSize: 1,
+      batchSize: 3,
       learningRate: 1e-3,
       optimizer: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
     };
     const updated = [];
     for (const create of [createOnnxTrainer, createTfjsTrainer]) {
       const trainer = await create(definition);
-      updated.push((await trainer.train(start, one, adam, batchOrder())).parameters);
+      updated.push((await trainer.train(start, few, adam, batchOrder())).parameters);
       await trainer.dispose();
     }
     expect(updateDistance(start, updated[0], updated[1])).toBeLessThanOrEqual(1e-3);

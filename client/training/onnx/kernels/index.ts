@@ -10,6 +10,7 @@ import { POOLING } from "./pooling.ts";
 import { REARRANGING } from "./rearranging.ts";
 import { SHAPES_AND_SUMS } from "./shapes-and-sums.ts";
 import { withShorterForms } from "./softmax-loss.ts";
+import { SUM_OF_PRODUCTS } from "./sum-of-products.ts";
 import { addSumOfRows } from "./sum-of-rows.ts";
 
 const { Sum } = SHAPES_AND_SUMS;
@@ -25,6 +26,7 @@ export const KERNELS: KernelTable = withShorterForms({
   ...NORMALISATION,
   ...DEPTHWISE,
   ...AVERAGE_POOLING,
+  ...SUM_OF_PRODUCTS,
   Sum: {
     ...Sum,
     lower: (kernel, context) => sumOfPooledGradient(kernel, context) ?? Sum.lower(kernel, context),
