@@ -165,7 +165,7 @@ export const ERROR_CATALOGUE = {
   },
   "model-untraceable": {
     what: "The onnx engine cannot compile the model: it calls a kernel that has no ONNX form here.",
-    hint: "Set `train.fallback` to tfjs, or leave out the layer that the message names.",
+    hint: "Set `train.fallback` to tfjs (or join with `--engine tfjs`), or leave out the layer that the message names.",
     exitCode: 3,
   },
   "run-damaged": {

@@ -356,6 +356,17 @@ describe("noise", () => {
     }
   });
 
+  it("is the same on both engines over several epochs, whose orders come from the same stream", async () => {
+    const definition = sequentialModel([6], (l) => [
+      l.dense({ units: 12, inputShape: [6] }),
+      l.dropout({ rate: 0.4 }),
+      l.dense({ units: 3 }),
+    ]);
+    const { distance, onnx, tfjs } = await bothEngines(definition, 7, 3, { epochs: 3 });
+    expect(distance).toBeLessThanOrEqual(1e-5);
+    expect(onnx.lossSum / tfjs.lossSum).toBeCloseTo(1, 5);
+  });
+
   it("of inverted dropout keeps the mean: a unit is zero or divided by what is kept", () => {
     const values = new Float32Array(20_000);
     fillNoise({ shape: [20_000], draws: { kind: "mask", rate: 0.4 } }, values, seededRandom(1, "mask"));
