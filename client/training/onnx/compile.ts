@@ -1,8 +1,9 @@
 import type { ModelDefinition } from "../../../shared/learning/models/model-definition.ts";
 import { labelType } from "../loss.ts";
 import { STEP_NUMBERS } from "../optimizer.ts";
+import { deferralPlans, deferredMatrix } from "./deferred-updates.ts";
 import { type GraphBuilder, graphBuilder, type Value, type ValueType } from "./graph-builder.ts";
-import { type LoweringContext, producer, type TracedValue } from "./kernel.ts";
+import { type LoweringContext, producer, sizeOf, type TracedKernel, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { lowerInOrder, lowering } from "./lowering.ts";
 import type { OnnxGraph } from "./model-proto.ts";
@@ -62,6 +63,18 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
   const allLabels = gather(labels, order, label.shape);
   const labelsOfSteps = splitSteps(allLabels, steps, graph);
   const modelOutputs: Value[] = [];
+
+  const plans = steps === 1 ? new Map() : deferralPlans(trace, batch, (value) => addend(value, uses), kernelsOf(uses));
+  const weights = new Map(
+    [...plans].map(([i, plan]) => {
+      const examplesOf = (first: number, count: number) => {
+        const part = sliced(order, first * batch, (first + count) * batch, graph);
+        return graph.reshape(gather(examples, part, inputShape), [count * batch, sizeOf(inputShape)]);
+      };
+      return [i, deferredMatrix(parameters[i], plan, steps, examplesOf, graph)];
+    }),
+  );
+  const deferred = new Map([...weights].map(([i, weight]) => [parameterInput(i), weight]));
   for (const [step, indices] of orders.entries()) {
     const own = new Map<string, Value>([
       [INPUT.examples, gather(examples, indices, inputShape)],
@@ -72,14 +85,24 @@ export function compileSteps(trace: StepTrace, batch: number, steps: number, def
     const context = lowering(
       graph,
       (name, type) => own.get(name) ?? (varies.has(name) ? ofSteps(name, type)[step] : common(name, type)),
+      KERNELS,
+      deferred,
     );
     lowerInOrder([trace.modelOutput, ...updates], context);
     modelOutputs.push(context.value(trace.modelOutput));
     // Lowered before they are replaced: each is of the values before the step.
-    const next = [...trace.parameters].map(([i, value]): [number, Value] => [i, sumInto(value, uses, context)]);
+    const next = [...trace.parameters].flatMap(([i, value]): [number, Value][] =>
+      weights.has(i) ? [] : [[i, sumInto(value, uses, context)]],
+    );
+    const products = [...plans].map(([i, { x, gradient }]) => {
+      const matrix = (traced: TracedValue) => graph.reshape(context.value(traced), traced.shape.slice(-2));
+      return { i, x: matrix(x), gradient: matrix(gradient) };
+    });
     for (const [name, value] of trace.state) state.set(name, sumInto(value, uses, context));
     for (const [i, value] of next) parameters[i] = value;
+    for (const { i, x, gradient } of products) weights.get(i)?.update(x, gradient);
   }
+  for (const [i, weight] of weights) parameters[i] = weight.weight();
   for (const i of trace.parameters.keys()) graph.output(parameterOutput(i), parameters[i]);
   for (const [name, value] of state) graph.output(stateOutput(name), value);
   // Once for all the steps: nothing in them waits for it.
@@ -118,13 +141,22 @@ function parameterInputs({ manifest }: BatchTrace, graph: GraphBuilder): Value[]
 
 /** A sum base + x, by the form that x's kernel has for it, where nothing else reads x: how weights are updated. */
 function sumInto(value: TracedValue, uses: ReadonlyMap<TracedValue, number>, context: LoweringContext): Value {
-  const sum = producer(value);
-  if (sum?.name !== "Add" || value.shape.join() !== sum.inputs.a.shape.join()) return context.value(value);
-  const { a: base, b: addend } = sum.inputs;
-  const kernel = soleProducer(addend, uses);
+  const kernel = addend(value, uses);
   const addTo = kernel === undefined ? undefined : KERNELS[kernel.name].addTo;
-  if (kernel === undefined || addTo === undefined) return context.value(value);
+  const base = producer(value)?.inputs.a;
+  if (kernel === undefined || addTo === undefined || base === undefined) return context.value(value);
   return context.graph.reshape(addTo(context.value(base), kernel, context), value.shape);
+}
+
+/** What made x in a sum base + x, where nothing else reads it. */
+function addend(value: TracedValue, uses: ReadonlyMap<TracedValue, number>): TracedKernel | undefined {
+  const sum = producer(value);
+  if (sum?.name !== "Add" || value.shape.join() !== sum.inputs.a.shape.join()) return undefined;
+  return soleProducer(sum.inputs.b, uses);
+}
+
+function kernelsOf(values: ReadonlyMap<TracedValue, number>): TracedKernel[] {
+  return [...new Set([...values.keys()].flatMap(({ source }) => (source.kind === "kernel" ? [source.kernel] : [])))];
 }
 
 /** A value of k steps, [k, …] or [k · n], as one for each step. */
@@ -133,6 +165,11 @@ function splitSteps(value: Value, steps: number, graph: GraphBuilder): Value[] {
   const shape = [value.shape[0] / steps, ...value.shape.slice(1)];
   const types = new Array<ValueType>(steps).fill({ type: value.type, shape });
   return graph.nodes("Split", [value], types, { axis: 0, num_outputs: steps });
+}
+
+function sliced(value: Value, from: number, to: number, graph: GraphBuilder): Value {
+  const bounds = [[from], [to], [0]].map((list) => graph.integers(list));
+  return graph.node("Slice", [value, ...bounds], { type: value.type, shape: [to - from] });
 }
 
 function memoised<T>(make: (name: string, type: ValueType) => T): (name: string, type: ValueType) => T {

@@ -97,21 +97,23 @@ export function graphBuilder(shared = true): GraphBuilder {
         }
       }
       const rename = (name: string) => renamed.get(name) ?? name;
+      const kept = needed(
+        [
+          ...nodes.map((node) => ({
+            ...node,
+            inputs: node.inputs.map(rename),
+            outputs: node.outputs.map(rename),
+          })),
+          ...copies,
+        ],
+        outputs.map(({ info }) => info.name),
+      );
+      const read = new Set(kept.flatMap((node) => node.inputs));
       return {
         inputs,
         outputs: outputs.map(({ info }) => info),
-        initializers,
-        nodes: needed(
-          [
-            ...nodes.map((node) => ({
-              ...node,
-              inputs: node.inputs.map(rename),
-              outputs: node.outputs.map(rename),
-            })),
-            ...copies,
-          ],
-          outputs.map(({ info }) => info.name),
-        ),
+        initializers: initializers.filter(({ name }) => read.has(name)),
+        nodes: kept,
       };
     },
   };

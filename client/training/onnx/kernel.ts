@@ -1,3 +1,4 @@
+import type { DeferredMatrix } from "./deferred-updates.ts";
 import type { GraphBuilder, Value, ValueType } from "./graph-builder.ts";
 import type { ElementType } from "./model-proto.ts";
 
@@ -29,6 +30,8 @@ export interface LoweringContext {
   value(traced: TracedValue): Value;
   /** Images, [n, H, W, C] in tfjs, as [H, W, n, C]. */
   spatial(traced: TracedValue): Value;
+  /** The weight that a value is, where its updates are deferred. */
+  deferred(traced: TracedValue): DeferredMatrix | undefined;
 }
 
 /** What the tracer has to know about one tfjs kernel. A new kernel is one such entry. */
@@ -70,6 +73,14 @@ export function origin(traced: TracedValue): TracedValue {
 export function originKernel(traced: TracedValue): TracedKernel | undefined {
   const { source } = origin(traced);
   return source.kind === "kernel" ? source.kernel : undefined;
+}
+
+/** The name of the graph's input that a value is, whatever its shape. */
+export function rootInput({ source }: TracedValue): string | undefined {
+  if (source.kind === "input") return source.name;
+  if (source.kind === "constant") return undefined;
+  const { name, inputs } = source.kernel;
+  return name === "Identity" || name === "Reshape" ? rootInput(inputs.x) : undefined;
 }
 
 export function sizeOf(shape: readonly number[]): number {

@@ -1,6 +1,7 @@
 import { MurmurError } from "../../../shared/protocol/errors.ts";
+import type { DeferredMatrix } from "./deferred-updates.ts";
 import type { GraphBuilder, Value, ValueType } from "./graph-builder.ts";
-import { type LoweringContext, origin, type TracedKernel, type TracedValue } from "./kernel.ts";
+import { type LoweringContext, origin, rootInput, type TracedKernel, type TracedValue } from "./kernel.ts";
 import { KERNELS } from "./kernels/index.ts";
 import { UntraceableModelError } from "./untraceable-model-error.ts";
 import { orderOf } from "./uses.ts";
@@ -10,6 +11,7 @@ export function lowering(
   graph: GraphBuilder,
   input: (name: string, type: ValueType) => Value | undefined,
   kernels = KERNELS,
+  deferred: ReadonlyMap<string, DeferredMatrix> = new Map(),
 ): LoweringContext {
   const values = new Map<TracedValue, Value>();
   const results = new Map<TracedKernel, readonly Value[]>();
@@ -28,6 +30,7 @@ export function lowering(
     spatial(traced) {
       return spatially(origin(traced)) ?? transposed(context.value(traced), [1, 2, 0, 3], graph);
     },
+    deferred: (traced) => deferred.get(rootInput(traced) ?? ""),
   };
 
   /** The value as [H, W, n, C], where its kernel makes it so. */

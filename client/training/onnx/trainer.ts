@@ -81,9 +81,12 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
       let current = trainingBuffer(parameters, rule, manifest, into);
       let spare: TrainingBuffer | undefined;
       let steps = 0;
+      let seen = 0;
+      const lastEpoch = (task.epochs - 1) * examples.count;
       let outcome = { lossSum: 0, correct: 0 };
+      const outcomes = memoised(outcomeBuffers);
 
-      async function runBlock(order: Int32Array, batch: number, count: number): Promise<void> {
+      async function runBlock({ order, batch, steps: count }: Block): Promise<void> {
         const trace = stepTrace(batch, rule);
         await sessions.use(
           `${batch} x ${count} ${JSON.stringify(rule)}`,
@@ -91,7 +94,7 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
           async ({ session, inPlace }) => {
             if (!inPlace) spare ??= trainingBuffer(parameters, rule, manifest);
             const target = inPlace || spare === undefined ? current : spare;
-            const results = outcomeBuffers(order.length);
+            const results = outcomes(order.length);
             const updateScale = (gradientIsUpdate(rule) ? -task.learningRate : 1) / batch;
             const inputs = {
               ...common,
@@ -102,17 +105,20 @@ export async function createOnnxTrainer(definition: ModelDefinition): Promise<Tr
             };
             await session.run(inputs, { ...target.outputs, ...results.tensors });
             if (target !== current) [current, spare] = [target, current];
-            outcome = added(outcome, results);
+            outcome = added(outcome, results, Math.max(0, lastEpoch - seen));
+            seen += order.length;
           },
         );
         steps += count;
       }
 
-      for (let epoch = 0; epoch < task.epochs; epoch++) {
-        outcome = { lossSum: 0, correct: 0 };
-        for (const block of unrolledBlocks(epochBatches(examples.count, task.batchSize, random), most)) {
-          await runBlock(block.order, block.batch, block.steps);
-        }
+      // Noise is drawn from the stream that orders are drawn from, in turn.
+      const epochsTogether = stepTrace(1, rule).noise.length === 0 ? task.epochs : 1;
+      for (let epoch = 0; epoch < task.epochs; epoch += epochsTogether) {
+        const epochs = Array.from({ length: epochsTogether }, () =>
+          epochBatches(examples.count, task.batchSize, random),
+        );
+        for (const block of unrolledBlocks(epochs.flat(), most)) await runBlock(block);
       }
       return { parameters: current.parameters, examples: examples.count, ...outcome, steps };
     },
@@ -155,15 +161,16 @@ function mostUnrolled({ kernels }: StepTrace): number {
   return Math.max(1, Math.floor(LARGEST_GRAPH / kernels));
 }
 
-/** Batches, views of one array in order, put together into blocks of as many equal batches as a graph unrolls. */
+/** Batches put together, in their order, into blocks of as many equal ones as a graph unrolls. */
 function* unrolledBlocks(batches: readonly Int32Array[], most: number): Generator<Block> {
   for (let next = 0; next < batches.length; ) {
     const batch = batches[next].length;
-    const last = batches[batches.length - 1].length;
-    const full = last === batch ? batches.length : batches.length - 1;
-    const steps = UNROLLED.find((size) => size <= Math.max(1, Math.min(full - next, most))) ?? 1;
-    const { buffer, byteOffset } = batches[next];
-    yield { order: new Int32Array(buffer, byteOffset, steps * batch), batch, steps };
+    const different = batches.findIndex(({ length }, i) => i > next && length !== batch);
+    const equal = (different === -1 ? batches.length : different) - next;
+    const steps = UNROLLED.find((size) => size <= Math.min(equal, Math.max(1, most))) ?? 1;
+    const order = new Int32Array(steps * batch);
+    for (let i = 0; i < steps; i++) order.set(batches[next + i], i * batch);
+    yield { order, batch, steps };
     next += steps;
   }
 }
@@ -189,8 +196,20 @@ interface Outcome {
   readonly correct: number;
 }
 
-function added({ lossSum, correct }: Outcome, { losses, hits }: OutcomeBuffers): Outcome {
-  for (const loss of losses) lossSum += loss;
-  for (const hit of hits) correct += hit;
+/** The first `skipped` examples are of an epoch that is not reported. */
+function added({ lossSum, correct }: Outcome, { losses, hits }: OutcomeBuffers, skipped = 0): Outcome {
+  for (let i = skipped; i < losses.length; i++) {
+    lossSum += losses[i];
+    correct += hits[i];
+  }
   return { lossSum, correct };
+}
+
+function memoised<T>(make: (size: number) => T): (size: number) => T {
+  const known = new Map<number, T>();
+  return (size) => {
+    const made = known.get(size) ?? make(size);
+    known.set(size, made);
+    return made;
+  };
 }

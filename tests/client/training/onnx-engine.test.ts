@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
-import { epochBatches } from "../../../client/training/batches.ts";
 import { mayOverwrite } from "../../../client/training/onnx/in-place.ts";
 import type { OnnxGraph } from "../../../client/training/onnx/model-proto.ts";
 import { createOnnxTrainer } from "../../../client/training/onnx/trainer.ts";
@@ -11,7 +10,7 @@ import { MODELS, type ModelDefinition } from "../../../shared/learning/models/in
 import type { TfLayers } from "../../../shared/learning/models/model-definition.ts";
 import { seededRandom } from "../../../shared/random/seeded-random.ts";
 import { bothEngines, type Layer, sequentialModel } from "./layer-fixtures.ts";
-import { bytes, startingPoint, syntheticImages, updateDistance } from "./training-fixtures.ts";
+import { startingPoint, syntheticImages, updateDistance } from "./training-fixtures.ts";
 
 describe("layers of tf.layers, each against tfjs", () => {
   it.each<[string, (layers: TfLayers["layers"]) => Layer[]]>([
@@ -258,28 +257,6 @@ describe("the step itself", () => {
       expect(updateDistance(start, Float32Array.from(expected), parameters)).toBeLessThan(1e-5);
       await trainer.dispose();
     }
-  });
-
-  it("unrolled and in place gives the bytes of the same steps one call each", async () => {
-    const definition = MODELS.get("2nn")!;
-    const start = startingPoint(definition);
-    const examples = syntheticImages(definition, 23);
-    const trainer = await createOnnxTrainer(definition);
-    const task = { epochs: 1, batchSize: 1, learningRate: 0.05 };
-    const unrolled = await trainer.train(start, examples, task, seededRandom(1, "order"));
-    let parameters = start;
-    for (const [index] of epochBatches(23, 1, seededRandom(1, "order"))) {
-      const one = {
-        ...examples,
-        inputs: examples.inputs.subarray(784 * index, 784 * (index + 1)),
-        labels: examples.labels.subarray(index, index + 1),
-        count: 1,
-      };
-      parameters = (await trainer.train(parameters, one, task, seededRandom(1, "order"))).parameters;
-    }
-    expect(unrolled.steps).toBe(23);
-    expect(bytes(unrolled.parameters).equals(bytes(parameters))).toBe(true);
-    await trainer.dispose();
   });
 });
 

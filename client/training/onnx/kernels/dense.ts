@@ -25,12 +25,17 @@ export const DENSE: KernelTable = {
 };
 
 /** a · b, or a · b + `plus`; tfjs gives matrices of dense layers a leading dimension of one, which is looked through. */
-function product(kernel: TracedKernel, { graph, value }: LoweringContext, plus?: Value): Value {
+function product(kernel: TracedKernel, context: LoweringContext, plus?: Value): Value {
+  const { graph, value } = context;
   const { a, b } = kernel.inputs;
   const { batch, rows, columns, inner, transA, transB } = extents(a.shape, b.shape, kernel.attributes);
   const shape = [...batch, rows, columns];
   if (sizeOf(batch) === 1) {
     const left = graph.reshape(value(a), transA ? [inner, rows] : [rows, inner]);
+    const weight = context.deferred(b);
+    if (weight !== undefined) {
+      return graph.reshape(transB ? weight.timesTransposed(left) : weight.times(left, plus), shape);
+    }
     const right = graph.reshape(value(b), transB ? [columns, inner] : [inner, columns]);
     const output = { type: "float32", shape: [rows, columns] } as const;
     const attributes = { transA: transA ? 1 : 0, transB: transB ? 1 : 0 };
