@@ -36,12 +36,20 @@ interface AxisPlan {
  */
 export type TileOrder = "image" | "pool";
 
+/**
+ * Products of both axes together. The first step of Adam divides small gradients by themselves and so shows lost digits
+ * best: on the CNN it is 3.5e-4, 6.4e-4 and 9.6e-4 away from direct arithmetic with 12, 14 and 16 (medians of 24 starting
+ * points), and engines are to agree to 1e-3. Plain SGD's step is 1.0e-6, 1.2e-6 and 1.4e-6 away.
+ */
+const MOST_IN_BOTH = 14;
+
 /** The cheapest plan; undefined where the algorithm does not apply. */
 export function winogradPlan(g: ConvolutionGeometry): WinogradPlan | undefined {
   if (g.strideHeight * g.strideWidth * g.dilationHeight * g.dilationWidth !== 1) return undefined;
   let best: WinogradPlan | undefined;
   for (const y of axisPlans(g.filterHeight, g.height, g.outHeight, g.top)) {
     for (const x of axisPlans(g.filterWidth, g.width, g.outWidth, g.left)) {
+      if (x.products + y.products > MOST_IN_BOTH) continue;
       const plan = { x, y, cost: cost(g, x, y) };
       if (best === undefined || plan.cost < best.cost) best = plan;
     }
