@@ -8,7 +8,7 @@ import type { ModelDefinition } from "../../shared/learning/models/index.ts";
 import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { type Dataset, loadDataset } from "../datasets/index.ts";
+import { type Dataset, loadDataset, shareDataset } from "../datasets/index.ts";
 import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
 import type { FleetSetting } from "../fleet/training/fleet-trainer.ts";
 import { type CreatePool, createLocalPool, type TrainingPool } from "../fleet/training/training-pool.ts";
@@ -56,7 +56,8 @@ export interface ExperimentOptions {
 export async function prepareExperiment(options: ExperimentOptions): Promise<Experiment> {
   const { config, provider, taskId, authority } = options;
   const { seed } = config;
-  const dataset = await loadDataset(config.task.dataset, seed);
+  // Shared from the beginning: worker threads take it as it is, and there is never a second copy.
+  const dataset = shareDataset(await loadDataset(config.task.dataset, seed));
   const model = await loadModel(config.task.model, dataset);
   const holdings = holdExamples(dataset.train, config.fleet.devices, seed, config.task.partition);
   const initial = initialParameters(model, seededRandom(seed, "parameters"));

@@ -18,6 +18,9 @@ export interface WorkerThread {
   stop(): Promise<void>;
 }
 
+/** What a device leaves behind is small and short-lived: V8's 48 MB of room for it would only be touched, never needed. */
+const LIMITS = { maxYoungGenerationSizeMb: 8 };
+
 /** A thread is gone, with all that it was to do: no device's fault, and no later round fares better. */
 export class WorkerLost extends Error {}
 
@@ -39,7 +42,7 @@ interface Batch {
  */
 export async function startThread(program: URL, setting: FleetSetting): Promise<WorkerThread> {
   // The environment is shared, because a native library reads the process's.
-  const worker = new Worker(program, { workerData: setting, env: SHARE_ENV });
+  const worker = new Worker(program, { workerData: setting, env: SHARE_ENV, resourceLimits: LIMITS });
   const batches = new Map<number, Batch>();
   const evaluations: Settle<readonly Evaluation[]>[] = [];
   let started: Settle<void> | undefined;
