@@ -7,7 +7,7 @@ import { checkRunConfig } from "../simulations/experiments/config-checks.ts";
 import { withAbsolutePaths } from "../simulations/experiments/config-paths.ts";
 import { type ConfigProblem, configError, configProblems } from "../simulations/experiments/config-problems.ts";
 import { type SchemaEntry, schemaAt, schemaLeaves } from "../simulations/experiments/config-schema.ts";
-import { suggest } from "../simulations/experiments/suggestions.ts";
+import { suggest } from "../simulations/suggestions.ts";
 
 /** Where configuration comes from, besides the defaults. */
 export interface ConfigurationSources {

@@ -2,6 +2,7 @@ import type { RunEvent } from "../shared/protocol/events.ts";
 import type { Invocation } from "./invocation.ts";
 import { createLiveScreen } from "./views/live-screen.ts";
 import { liveView, type ViewOptions } from "./views/live-view.ts";
+import { isMasked } from "./views/run-headline.ts";
 import { logLine } from "./views/run-lines.ts";
 import { advance, type RunProgress } from "./views/run-progress.ts";
 
@@ -48,17 +49,19 @@ function usesLiveView({ edge, flags }: Invocation): boolean {
 }
 
 function lineDisplay({ flags, note, paint }: Invocation, before: RunProgress): RunDisplay {
-  let rounds = before.summary?.rounds;
+  let summary = before.summary;
   return {
     show(event) {
-      if (event.type === "run.started") rounds = event.p.summary.rounds;
-      const line = logLine(event, { paint: paint.stderr, verbose: flags.verbose, rounds });
+      if (event.type === "run.started") summary = event.p.summary;
+      const { protection, rounds } = summary ?? { protection: undefined, rounds: undefined };
+      const line = logLine(event, { paint: paint.stderr, verbose: flags.verbose, protection, rounds });
       if (line !== undefined) note(line);
     },
     print: note,
     stopping(stop) {
       if (stop === "after-round") note("stopping after this round; once more abandons it now");
-      if (stop === "now") note("abandoning this round: no update of it is opened");
+      if (stop === "now")
+        note(`abandoning this round${isMasked(summary?.protection) ? ": no update of it is opened" : ""}`);
     },
     end() {},
   };

@@ -1,5 +1,6 @@
 import type { Stage } from "../shared/protocol/reasons.ts";
 import { STAGES } from "../shared/protocol/reasons.ts";
+import type { JsonObject } from "../shared/protocol/run-meta.ts";
 import { type RoundFigures, roundFigures } from "../simulations/experiments/round-figures.ts";
 import type { StoredRun } from "./run-folders.ts";
 
@@ -13,6 +14,8 @@ export interface RunFigures extends RoundFigures {
   /** From its start to its end, or to its last round; with the time between if it was resumed. */
   readonly seconds: number;
   readonly modelHash: string | null;
+  /** Whether updates were masked, and if not, why not. */
+  readonly masks: "real" | "accounted" | "off" | "plaintext";
 }
 
 export function runFigures({ folder, meta, status, rounds }: StoredRun): RunFigures {
@@ -26,8 +29,14 @@ export function runFigures({ folder, meta, status, rounds }: StoredRun): RunFigu
     seconds: (end - meta.startedAt) / 1000,
     ...figures,
     secondsPerStage: inStageOrder(figures.secondsPerStage),
+    masks: masksOf(meta.config),
     modelHash: rounds.findLast(({ outcome }) => outcome === "committed")?.modelHash ?? null,
   };
+}
+
+function masksOf(config: JsonObject): RunFigures["masks"] {
+  const { secagg } = config as { secagg?: { mode?: string; fidelity?: "real" | "accounted" | "off" } };
+  return secagg?.mode === "plaintext" ? "plaintext" : (secagg?.fidelity ?? "real");
 }
 
 function inStageOrder(seconds: Partial<Record<Stage, number>>): Partial<Record<Stage, number>> {

@@ -6,7 +6,7 @@ import { MurmurError } from "../shared/protocol/errors.ts";
 import type { RunStatus } from "../shared/protocol/events.ts";
 import type { RoundRecord } from "../shared/protocol/round-record.ts";
 import type { RunMeta } from "../shared/protocol/run-meta.ts";
-import { suggest } from "../simulations/experiments/suggestions.ts";
+import { suggest } from "../simulations/suggestions.ts";
 import type { Invocation } from "./invocation.ts";
 
 /** A run as its folder tells it. */

@@ -106,8 +106,7 @@ export function openRound(
       ...(model.length > LARGEST_SENT_MODEL ? [] : [encodeModel(binding, model)]),
     ],
     createSecAgg(trained) {
-      const masked = createSecAgg ?? createServerSecAgg;
-      const create = terms.mode === "plaintext" ? createPlaintextServer : masked;
+      const create = createSecAgg ?? (terms.mode === "plaintext" ? createPlaintextServer : createServerSecAgg);
       return create({
         provider,
         agreement,

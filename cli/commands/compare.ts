@@ -25,6 +25,7 @@ export const compare: CommandDefinition = (parent, act) => {
             [
               row("", (run) => paint.bold(run.run)),
               row("status", (run) => run.status),
+              row("masks", (run) => run.masks),
               row("accuracy", (run) => percentText(run.accuracy)),
               row("loss", (run) => decimalText(run.loss)),
               row("rounds", (run) => String(run.committed)),

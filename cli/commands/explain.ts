@@ -1,5 +1,5 @@
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import { suggest } from "../../simulations/experiments/suggestions.ts";
+import { suggest } from "../../simulations/suggestions.ts";
 import type { CommandDefinition } from "../command.ts";
 import { type Explanation, explanations } from "../explanations.ts";
 

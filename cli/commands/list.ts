@@ -39,16 +39,17 @@ export const list: CommandDefinition = (parent, act) => {
                   statusText(row.status, paint),
                   row.startedAt.slice(0, 16).replace("T", " "),
                   `${row.dataset} ${row.model}`,
+                  row.masks,
                   countText(row.committed),
                   percentText(row.accuracy),
                   secondsText(row.seconds),
                 ]
-              : [row.run, paint.error("damaged"), "", row.detail, "", "", ""],
+              : [row.run, paint.error("damaged"), "", row.detail, "", "", "", ""],
           );
-          const heads = ["run", "status", "started (UTC)", "task", "rounds", "acc", "time"].map((head) =>
+          const heads = ["run", "status", "started (UTC)", "task", "masks", "rounds", "acc", "time"].map((head) =>
             paint.dim(head),
           );
-          return table([heads, ...cells], [4, 5, 6]).join("\n");
+          return table([heads, ...cells], [5, 6, 7]).join("\n");
         });
       }),
     );

@@ -14,7 +14,7 @@ import {
   virtualTimeText,
   visibleLength,
 } from "./figures.ts";
-import { headlineParts, protectionParts } from "./run-headline.ts";
+import { headlineParts, isMasked, protectionParts } from "./run-headline.ts";
 import { presenceText } from "./run-lines.ts";
 import type { CurrentRound, RunProgress } from "./run-progress.ts";
 
@@ -42,7 +42,7 @@ export function liveView(progress: RunProgress, options: ViewOptions): string[] 
     ...clockLines(progress),
     ...trafficLines(progress, paint, columns),
     ...lossLines(progress, paint, columns),
-    stopLine(options),
+    stopLine(progress, options),
   ];
   return lines.map((line) => clipped(line, columns));
 }
@@ -201,9 +201,10 @@ function joinFitting(columns: number, first: string, rest: readonly string[]): s
   }, first);
 }
 
-function stopLine({ stop, paint }: ViewOptions): string {
+function stopLine({ summary }: RunProgress, { stop, paint }: ViewOptions): string {
   if (stop === "after-round") return paint.warning("stopping after this round · Ctrl-C again abandons it now");
-  if (stop === "now") return paint.warning("abandoning this round: no update of it is opened");
+  const unopened = isMasked(summary?.protection) ? ": no update of it is opened" : "";
+  if (stop === "now") return paint.warning(`abandoning this round${unopened}`);
   return paint.dim("Ctrl-C stops after the current round");
 }
 

@@ -32,3 +32,8 @@ export function fidelityText(fidelity: "accounted" | "off"): string {
     ? "CRYPTOGRAPHY OFF: a simulation of sums, nothing is masked"
     : "CRYPTOGRAPHY ACCOUNTED: its messages are charged, nothing is masked";
 }
+
+/** Whether updates were hidden, so that it can be said of an abandoned round that none was opened. */
+export function isMasked(protection: RunSummary["protection"] | undefined): boolean {
+  return protection === "curious-server" || protection === "active-server";
+}

@@ -1,12 +1,14 @@
 import type { EventPayloads, RunEvent, RunSummary } from "../../shared/protocol/events.ts";
 import type { Colours } from "./colours.ts";
 import { bytesText, decimalText, percentText, secondsText, virtualDurationText, virtualTimeText } from "./figures.ts";
-import { headlineParts, protectionParts } from "./run-headline.ts";
+import { headlineParts, isMasked, protectionParts } from "./run-headline.ts";
 
 export interface LineOptions {
   readonly paint: Colours;
   /** Also every stage and every device that is lost. */
   readonly verbose: boolean;
+  /** What keeps the coordinator from seeing more than sums, once it is known. */
+  readonly protection: RunSummary["protection"] | undefined;
   /** Rounds that the run is to commit, once it is known. */
   readonly rounds: number | undefined;
 }
@@ -42,7 +44,8 @@ export function logLine(event: RunEvent, options: LineOptions): string | undefin
       const { reason, stage, have, need } = event.p;
       const where = stage === undefined ? "" : ` at ${stage}`;
       const short = need > 0 ? ` (${have} of ${need})` : "";
-      return paint.warning(`round ${event.round ?? "?"} abandoned${where}: ${reason}${short}; no update was opened`);
+      const unopened = isMasked(options.protection) ? "; no update was opened" : "";
+      return paint.warning(`round ${event.round ?? "?"} abandoned${where}: ${reason}${short}${unopened}`);
     }
     case "round.stage":
       return verbose ? paint.dim(`  ${event.p.stage}, ${event.p.expected} devices`) : undefined;

@@ -115,6 +115,7 @@ function outcome(run: StoredRun, figures: RunFigures, masked: boolean, paint: Co
     `${comparison} ${limit}`,
   ]);
   const drops = Object.entries(figures.drops).map(([reason, count]) => `${count} ${reason}`);
+  const between = Object.entries(figures.lostBetween).map(([reason, count]) => `${count} ${reason}`);
   const stages = Object.entries(figures.secondsPerStage)
     .filter(([, seconds]) => seconds >= 0.05)
     .map(([stage, seconds]) => `${stage} ${secondsText(seconds)}`);
@@ -123,6 +124,7 @@ function outcome(run: StoredRun, figures: RunFigures, masked: boolean, paint: Co
     `${figures.accuracy === null && figures.loss !== null ? `test loss  ${paint.bold(decimalText(figures.loss))}` : `accuracy   ${paint.bold(percentText(figures.accuracy))}`} after ${figures.committed} ${figures.committed === 1 ? "round" : "rounds"}, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
     `a device   ${bytesText(figures.bytesUpPerDevice)} up and ${bytesText(figures.bytesDownPerDevice)} down in a round`,
     `lost       ${drops.length === 0 ? "none" : drops.join(", ")}`,
+    ...(between.length === 0 ? [] : [`between    rounds: ${between.join(", ")}`]),
     `time       ${stages.length === 0 ? "–" : stages.join(", ")}`,
     ...(figures.virtual === null
       ? []

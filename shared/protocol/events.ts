@@ -41,7 +41,8 @@ export interface RunSummary {
   readonly cohort: number;
   readonly invited: number;
   readonly rounds: number;
-  readonly protection: "plaintext" | "curious-server" | "active-server";
+  /** `none`: a simulation in which nothing was masked; its `fidelity` says how far it went. */
+  readonly protection: "none" | "plaintext" | "curious-server" | "active-server";
   /** For the largest roster that a round can have; absent where nothing is masked. */
   readonly secagg?: {
     readonly graph: "complete" | "harary";

@@ -23,6 +23,11 @@ export interface RoundRecord {
   readonly bytesDown: number;
   /** When it was by the fleet's virtual clock, and how long it took by it, milliseconds; absent without one. */
   readonly virtual?: { readonly at: number; readonly elapsed: number };
+  /**
+   * Devices whose training came to nothing since the round before, by reason: they waited, or were at work, and are in no
+   * round. Absent where devices train in rounds.
+   */
+  readonly lostBefore?: Readonly<Partial<Record<DropReason, number>>>;
   /** How long each stage that was reached took. */
   readonly seconds: Readonly<Partial<Record<Stage, number>>>;
   /** Oracle, only where one process owns all devices: the unmasked sum equals the plain sum bit for bit. */

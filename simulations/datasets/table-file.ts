@@ -1,6 +1,6 @@
 import { CsvError, parse } from "csv-parse/sync";
 import { MurmurError } from "../../shared/protocol/errors.ts";
-import { suggest } from "../experiments/suggestions.ts";
+import { suggest } from "../suggestions.ts";
 import { readDatasetFile } from "./files.ts";
 
 export interface Table {

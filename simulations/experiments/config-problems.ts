@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import { MurmurError } from "../../shared/protocol/errors.ts";
+import { suggest } from "../suggestions.ts";
 import { runConfigJsonSchema, runConfigSchema } from "./config.ts";
 import { schemaAt, schemaLeaves, schemaProperties } from "./config-schema.ts";
-import { suggest } from "./suggestions.ts";
 
 /** One thing that is wrong with a configuration. */
 export interface ConfigProblem {

@@ -12,9 +12,9 @@ import { type Dataset, loadDataset, shareDataset } from "../datasets/index.ts";
 import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
 import type { FleetSetting } from "../fleet/training/fleet-trainer.ts";
 import { type CreatePool, createLocalPool, type TrainingPool } from "../fleet/training/training-pool.ts";
+import { loadModel } from "../load-model.ts";
 import type { RunConfig } from "./config.ts";
 import { loadAlgorithm } from "./load-algorithm.ts";
-import { loadModel } from "./load-model.ts";
 import { type RecordedInputs, recordInputs } from "./recorded-inputs.ts";
 import { createTask } from "./task-terms.ts";
 
@@ -77,12 +77,13 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     partition: config.task.partition,
     seed,
   };
+  const inputs = recordInputs(config, dataset);
   const pool = await (options.createPool ?? createLocalPool)(setting);
   return {
     config,
     task,
     model,
-    inputs: recordInputs(config, dataset),
+    inputs,
     holdings,
     dataset,
     engine,

@@ -8,10 +8,10 @@ import { layersArtifacts } from "../../shared/learning/models/layers-artifacts.t
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { JsonObject } from "../../shared/protocol/run-meta.ts";
+import { loadModel } from "../load-model.ts";
 import { moduleRecord } from "../own-module.ts";
 import { runConfigSchema } from "./config.ts";
 import { ownModules } from "./config-paths.ts";
-import { loadModel } from "./load-model.ts";
 import { checkModules, type RecordedInputs } from "./recorded-inputs.ts";
 
 export interface ExportedModel {

@@ -38,14 +38,14 @@ async function federate(
       warn,
       ...authority,
     });
-    for (const record of store.rounds()) if (!FROM_OUTSIDE.has(record.reason)) federation.resume(record);
-    return {
-      ...federation,
-      async dispose() {
-        await federation.dispose();
-        close();
-      },
-    };
+    const dispose = (): Promise<void> => federation.dispose().finally(close);
+    try {
+      for (const record of store.rounds()) if (!FROM_OUTSIDE.has(record.reason)) await federation.resume(record);
+    } catch (error) {
+      await federation.dispose();
+      throw error;
+    }
+    return { ...federation, dispose };
   } catch (error) {
     close();
     throw error;

@@ -4,6 +4,7 @@ import type { Aggregate } from "../../shared/learning/algorithms/index.ts";
 import type { FloatSum, Metrics } from "../../shared/learning/transforms/update-transform.ts";
 import type { EventPayloads, RunEvent } from "../../shared/protocol/events.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { DropReason } from "../../shared/protocol/reasons.ts";
 import type { StopSignal } from "../../shared/time/stop-signal.ts";
 import type { Experiment } from "./experiment.ts";
 
@@ -46,6 +47,8 @@ export interface PlayedRound {
   readonly traffic: { readonly bytesUp: number; readonly bytesDown: number };
   /** By the fleet's virtual clock, milliseconds; absent without one. */
   readonly virtual?: { readonly at: number; readonly elapsed: number };
+  /** Devices whose training came to nothing since the round before, by reason; none of them was invited. */
+  readonly lostBefore?: Readonly<Partial<Record<DropReason, number>>>;
   readonly outcome: SummedOutcome | ({ readonly kind: "abandoned" } & RoundAbandoned);
 }
 

@@ -1,4 +1,5 @@
 import { selectPlaces } from "../../server/selection/select-cohort.ts";
+import { firstQuorum } from "../../server/task.ts";
 import { forwardMacsFor } from "../../shared/learning/models/model-cost.ts";
 import { HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
@@ -8,15 +9,12 @@ import { secaggParameters } from "../../shared/secagg/graph-parameters.ts";
 import { laneBytesFor, packedLength } from "../../shared/secagg/ring-accumulator.ts";
 import { bufferedDirector } from "../fleet/buffered-director.ts";
 import { dropoutPlan } from "../fleet/dropout-plan.ts";
-import type { DeviceTask } from "../fleet/model/device-task.ts";
-import { createFleetModel, type FleetModel } from "../fleet/model/fleet-model.ts";
+import { type DeviceTask, MINIMUM_MEMORY } from "../fleet/model/device-task.ts";
+import { createFleetModel } from "../fleet/model/fleet-model.ts";
 import { phoneDirector } from "../fleet/phone-director.ts";
 import { idealDirector, type RoundDirector } from "../fleet/round-director.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 import type { Experiment } from "./experiment.ts";
-
-/** Google's floor (Bonawitz et al. 2019, section 8). */
-const MINIMUM_MEMORY = 2 * 2 ** 30;
 
 /** Who comes to a run's rounds, as its configuration has the fleet. */
 export function fleetDirector(experiment: Experiment, nameOf: (device: number) => DeviceId): RoundDirector {
@@ -32,15 +30,14 @@ export function fleetDirector(experiment: Experiment, nameOf: (device: number) =
     pace: phones.pace,
     examplesOf: (device: number) => holdings.size(device),
   };
-  const { buffered } = config.round;
+  const { buffered, minCohort } = config.round;
   if (buffered === undefined) {
     return phoneDirector(fleet, deviceTask, {
       ...common,
       invited: invitedPerRound(config),
       // Some will be lost: a round that begins with fewer than it wants is a round that is abandoned.
-      need: task.goal,
+      need: Math.max(task.goal, firstQuorum(minCohort, task.goal)),
       selection: phones.selection,
-      reporting: phones.reporting,
     });
   }
   // A device that has trained says so, and masks and uploads once it is in a roster.
@@ -54,7 +51,6 @@ export function fleetDirector(experiment: Experiment, nameOf: (device: number) =
       goal: task.goal,
       maxStaleness: buffered.maxStaleness,
       keepsUpdate: true,
-      sessionTime: sessionTime(fleet, deviceTask),
       timeout: buffered.timeout,
       selectionWindow: phones.selection,
     },
@@ -101,16 +97,4 @@ function maskBytes(
   if (mode === "plaintext") return 0;
   const parameters = secaggParameters({ cohort, corrupted, dropout });
   return parameters.ok ? (parameters.degree + 1) * dimension * laneBytesFor(bits) : 0;
-}
-
-/** Devices that the time of a masking session is estimated from. */
-const SAMPLE = 100;
-
-/** How long most rosters take to mask and to upload, milliseconds: as long as nine in ten of the fleet's devices do. */
-function sessionTime({ devices, network, size }: FleetModel, task: DeviceTask): number {
-  const exchanges = 4 * network.access.roundTrip;
-  const times = Array.from({ length: Math.min(SAMPLE, size) }, (_, device) => {
-    return devices.maskingTime(device, task.maskBytes) + network.transferTime(device, 0, "up", task.uploadBytes);
-  }).sort((a, b) => a - b);
-  return exchanges + times[Math.floor(0.9 * (times.length - 1))];
 }

@@ -1,25 +1,21 @@
 import { DEFAULT_POLICY } from "../../client/secagg/policy.ts";
 import type { MemoryStore } from "../../client/storage/memory-store.ts";
 import type { EarlierModel } from "../../client/training/trainer.ts";
-import { type Broadcast, type FederatedTask, firstQuorum, openRound } from "../../server/task.ts";
+import { type Broadcast, firstQuorum } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { parameterBytes } from "../../shared/learning/parameters.ts";
-import { encodeDecline } from "../../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
-import { countedRound, sumsWhereTrained } from "../fleet/counting/counted-round.ts";
 import type { Vanishing } from "../fleet/dropout-plan.ts";
 import type { FleetJournal, FleetUpload } from "../fleet/fleet-journal.ts";
-import { type InProcessRoundOptions, runInProcess, type TrainingOrder } from "../fleet/in-process-round.ts";
-import type { RoundScript, TrainedFrom } from "../fleet/round-director.ts";
-import { roundTraining } from "../fleet/round-training.ts";
+import type { TrainedFrom } from "../fleet/round-director.ts";
 import { type Certify, createSimulatedFleet } from "../fleet/simulated-fleet.ts";
 import type { CreatePool } from "../fleet/training/training-pool.ts";
 import type { RunConfig } from "./config.ts";
-import { prepareExperiment } from "./experiment.ts";
-import { type Federation, type PlayedRound, type RoundObserver, summedOutcome } from "./federation.ts";
+import { type Experiment, prepareExperiment } from "./experiment.ts";
+import type { Federation, PlayedRound, RoundObserver } from "./federation.ts";
 import { fleetDirector } from "./fleet-director.ts";
-import { plainSumEquals } from "./oracle.ts";
+import { type PlaySetting, playInProcess, type RoundToPlay } from "./in-process-play.ts";
 
 /**
  * One process plays every device. A round depends on the configuration, its number, the parameters and, at
@@ -35,7 +31,7 @@ export interface InProcessFederation extends Federation {
     course: RoundCourse | undefined,
   ): Promise<PlayedRound>;
   /** Takes a round for played, that was in an earlier process of this run. In the order of the rounds. */
-  resume(round: RoundRecord): void;
+  resume(round: RoundRecord): Promise<void>;
   /** Takes an upload for one that has left, of a round that was interrupted and is not played again. */
   recall(upload: FleetUpload): void;
 }
@@ -63,18 +59,26 @@ export interface InProcessOptions {
 
 /** @throws {MurmurError} when data, model, ring or engine cannot serve the configuration. */
 export async function createInProcessFederation(options: InProcessOptions): Promise<InProcessFederation> {
-  const { config, provider, taskId, authority } = options;
-  const { seed } = config;
+  const { config, provider, taskId, authority, warn, createPool } = options;
   const experiment = await prepareExperiment({
     config,
     provider,
     taskId,
     ...(authority === undefined ? {} : { authority: authority.publicKey }),
-    ...(options.warn === undefined ? {} : { warn: options.warn }),
-    ...(options.createPool === undefined ? {} : { createPool: options.createPool }),
+    ...(warn === undefined ? {} : { warn }),
+    ...(createPool === undefined ? {} : { createPool }),
   });
-  const { task, pool } = experiment;
-  const { fidelity } = config.secagg;
+  try {
+    return federationOf(experiment, options);
+  } catch (error) {
+    await experiment.dispose();
+    throw error;
+  }
+}
+
+function federationOf(experiment: Experiment, options: InProcessOptions): InProcessFederation {
+  const { config, provider, authority } = options;
+  const { task } = experiment;
   const inputs = new Map<DeviceId, Int32Array>();
   const fleet = createSimulatedFleet({
     size: config.fleet.devices,
@@ -94,6 +98,17 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     observeInput: (device, _roundId, input) => inputs.set(device, input),
   });
   const director = fleetDirector(experiment, fleet.name);
+  const setting: PlaySetting = {
+    provider,
+    task,
+    fidelity: config.secagg.fidelity,
+    seed: config.seed,
+    pool: experiment.pool,
+    device: fleet.device,
+    indexOf: fleet.index,
+    memoryOf: (device) => options.memories.of(device),
+    inputs,
+  };
   /** Of the rounds that the director has opened: whether each made a new model. */
   const committed: boolean[] = [];
 
@@ -114,8 +129,8 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
   }
 
   /** A round that was played in an earlier process of this run. */
-  function resume({ round, outcome, virtual }: RoundRecord): void {
-    director.open(round);
+  async function resume({ round, outcome, virtual }: RoundRecord): Promise<void> {
+    await director.open(round, { breathe: async () => {}, stopped: () => false });
     director.close(virtual?.elapsed ?? 0);
     committed.push(outcome === "committed");
   }
@@ -126,90 +141,27 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     observer: RoundObserver,
     course: RoundCourse | undefined,
   ): Promise<PlayedRound> {
-    const script = director.open(number, mayTake(broadcast));
+    const { breathe, stop } = observer;
+    const able = mayTake(broadcast);
+    const watch = { breathe, stopped: () => stop.request === "now", ...(able === undefined ? {} : { mayTake: able }) };
+    const script = await director.open(number, watch);
     const invited = course?.invited ?? script.invited.map(fleet.name);
     observer.onSelected(invited);
-    const { lostBefore = [] } = script;
-    observer.onFacts(
-      lostBefore.map(({ device, stage, reason }) => ({ kind: "lost", device: fleet.name(device), stage, reason })),
-    );
-    const played = await play(number, broadcast, observer, script, invited, course?.lost);
-    director.close(played.virtual?.elapsed ?? 0);
-    committed.push(played.outcome.kind === "summed");
-    return played;
-  }
-
-  async function play(
-    number: number,
-    broadcast: Broadcast,
-    observer: RoundObserver,
-    script: RoundScript,
-    invited: readonly DeviceId[],
-    lost: RoundCourse["lost"] | undefined,
-  ): Promise<PlayedRound> {
     const need = firstQuorum(task.terms.floors.minCohort, task.goal);
     if (task.authority !== undefined && invited.length < need) return exhausted(invited.length, need);
-    const nowSeconds = Math.floor(observer.startsAt / 1000);
-    const opened = openRound(provider, task, number, broadcast, invited, nowSeconds, {
-      ...(fidelity === "real" ? {} : { createSecAgg: (session) => counted.createSecAgg(session) }),
-    });
-    const { round, binding, configuration } = opened;
-    const { agreement } = configuration;
-    const isSummedInPlace = fidelity !== "real" && sumsWhereTrained(configuration);
-    const training = roundTraining(pool, fleet.index, isSummedInPlace ? agreement : undefined);
-    const counted = countedRound({
-      fidelity: fidelity === "off" ? "off" : "accounted",
-      configuration,
-      binding,
-      broadcast: broadcast.values,
-      seed,
-      round: number,
-      memoryOf: (device) => options.memories.of(device),
-      sum: training.sum,
-    });
-    const cast =
-      fidelity === "real"
-        ? { device: fleet.device, bytesOf: (frame: Uint8Array) => frame.length, model: () => opened.model.slice() }
-        : { device: counted.device, bytesOf: counted.bytesOf, model: () => opened.model };
-    const asTrained = (order: TrainingOrder): TrainingOrder => {
-      const earlier = earlierModel(broadcast, script.trainedFrom?.(fleet.index(order.id)));
-      return earlier === undefined ? order : { ...order, earlier };
+    const round: RoundToPlay = {
+      number,
+      broadcast,
+      invited,
+      script,
+      lost: (id) => (course === undefined ? script.lost(fleet.index(id)) : course.lost.get(id)),
+      earlier: (id) => earlierModel(broadcast, script.trainedFrom?.(fleet.index(id))),
     };
-    inputs.clear();
-    try {
-      const ran = await runInProcess({
-        ...cast,
-        round,
-        goal: task.closeAt === "goal" ? task.goal : undefined,
-        prepare: (orders) => training.prepare(number, orders.map(asTrained)),
-        train: (order) => training.train(number, asTrained(order)),
-        lost: (id) => (lost === undefined ? script.lost(fleet.index(id)) : lost.get(id)),
-        decline: (code) => encodeDecline(binding, code),
-        ...timing(script, task, fleet.index),
-        onTrainingError: observer.onTrainingError,
-        onFacts: observer.onFacts,
-        breathe: observer.breathe,
-        stopped: () => observer.stop.request === "now",
-        startsAt: script.at ?? observer.startsAt,
-      });
-      const { bytesUp, bytesDown, elapsed } = ran;
-      const outline = {
-        invited: invited.length,
-        traffic: { bytesUp, bytesDown },
-        ...(script.at === undefined ? {} : { virtual: { at: script.at, elapsed } }),
-      };
-      if (round.result === undefined) {
-        if (round.abandoned === undefined) throw new Error("a round that is over has a sum, or a reason");
-        return { ...outline, outcome: { kind: "abandoned", ...round.abandoned } };
-      }
-      const { sum, survivors } = round.result;
-      // Where nothing was masked there is nothing to compare.
-      const exact = fidelity === "real" ? plainSumEquals(sum, survivors, inputs, agreement.bits) : undefined;
-      return { ...outline, outcome: summedOutcome(opened.decode(sum, survivors.length), survivors, exact) };
-    } finally {
-      training.end();
-      inputs.clear();
-    }
+    const played = await playInProcess(setting, round, observer);
+    director.close(played.virtual?.elapsed ?? 0);
+    committed.push(played.outcome.kind === "summed");
+    const { lostBefore } = script;
+    return lostBefore === undefined ? played : { ...played, lostBefore };
   }
 
   return {
@@ -220,23 +172,6 @@ export async function createInProcessFederation(options: InProcessOptions): Prom
     resume,
     recall: fleet.recall,
     dispose: () => experiment.dispose(),
-  };
-}
-
-/** How long the script's devices take, by their names. */
-function timing(
-  { pace, reporting }: RoundScript,
-  { deadlines }: FederatedTask,
-  indexOf: (device: DeviceId) => number,
-): Pick<InProcessRoundOptions, "pace" | "latest"> {
-  if (pace === undefined) return {};
-  return {
-    latest: deadlines.configure + (reporting ?? deadlines.train),
-    pace: {
-      trained: (id, bytes) => pace.trained(indexOf(id)) + pace.answer(indexOf(id), bytes, false),
-      answer: (id, stage, bytes) =>
-        stage === "configure" ? pace.accepted(indexOf(id)) : pace.answer(indexOf(id), bytes, stage === "mask"),
-    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface RoundFigures {
   readonly loss: number | null;
   /** Reasons that did not occur are absent. */
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
+  /** Devices whose training came to nothing between rounds; reasons that did not occur are absent. */
+  readonly lostBetween: Readonly<Partial<Record<DropReason, number>>>;
   readonly secondsPerStage: Readonly<Partial<Record<Stage, number>>>;
   /** Mean over invited devices and rounds. */
   readonly bytesUpPerDevice: number;
@@ -43,6 +45,7 @@ export function roundFigures(records: readonly RoundRecord[]): RoundFigures {
     accuracy: evaluated?.accuracy ?? null,
     loss: evaluated?.testLoss ?? null,
     drops: summed(records.map(({ drops }) => drops)),
+    lostBetween: summed(records.map(({ lostBefore = {} }) => lostBefore)),
     secondsPerStage: summed(records.map(({ seconds }) => seconds)),
     bytesUpPerDevice: perDevice(total(records, ({ bytesUp }) => bytesUp)),
     bytesDownPerDevice: perDevice(total(records, ({ bytesDown }) => bytesDown)),

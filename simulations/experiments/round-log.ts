@@ -27,7 +27,6 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
   const drops: Partial<Record<DropReason, number>> = {};
   const seconds: Partial<Record<Stage, number>> = {};
   const trainingFailures: string[] = [];
-  const inRound = new Set<DeviceId>();
   const counts = { selected: 0, trained: 0, keyed: 0, masked: 0, shares: 0, lost: 0 };
   let current: { readonly stage: Stage; readonly since: number } | undefined;
 
@@ -62,7 +61,6 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
     },
     selected(invited) {
       counts.selected = invited.length;
-      for (const device of invited) inRound.add(device);
       recorder.emit("round.started", { invited: invited.length }, round);
       recorder.emit("device.state", { changes: invited.map((device) => [device, "selected"] as const) }, round);
     },
@@ -79,7 +77,6 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
             const { device, stage, reason, detail } = fact;
             drops[reason] = (drops[reason] ?? 0) + 1;
             counts.lost++;
-            inRound.delete(device);
             if (reason === "training-failed" && detail !== undefined) trainingFailures.push(detail);
             const payload = { id: device, at: stage, reason, ...(detail === undefined ? {} : { detail }) };
             recorder.emit("device.lost", payload, round);

@@ -38,7 +38,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
     cohort: config.round.cohort,
     invited: invitedPerRound(config),
     rounds: config.round.count,
-    protection: task.terms.mode === "plaintext" ? "plaintext" : task.terms.level,
+    protection: fidelity !== "real" ? "none" : task.terms.mode === "plaintext" ? "plaintext" : task.terms.level,
     ...(parameters === undefined
       ? {}
       : {
@@ -132,7 +132,7 @@ export function endRun(
 
 /** What protects the largest roster that a round can close with; nothing does in plaintext. */
 function largestRosterParameters({ task }: Experiment, config: RunConfig): AgreedParameters | undefined {
-  if (task.terms.mode === "plaintext") return undefined;
+  if (task.terms.mode === "plaintext" || config.secagg.fidelity !== "real") return undefined;
   const parameters = rosterParameters(task.terms, invitedPerRound(config));
   return parameters.ok ? parameters : undefined;
 }

@@ -79,7 +79,7 @@ async function commitRound(
   { round, log, played, progress }: SummedRound,
 ): Promise<Progress> {
   const { state, committed } = progress;
-  const { outcome, traffic, invited, virtual } = played;
+  const { outcome, traffic, invited, virtual, lostBefore } = played;
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
   const { algorithm, evaluate } = experiment;
   const { aggregate, metrics, survivors, exact } = outcome;
@@ -104,6 +104,7 @@ async function commitRound(
     ...(test === undefined ? {} : { testLoss: test.loss }),
     ...(examples > 0 ? { loss: (metrics.lossSum ?? 0) / examples } : {}),
     ...traffic,
+    ...(lostBefore === undefined ? {} : { lostBefore }),
     seconds: log.seconds,
     ...compared,
     modelHash: hash,
@@ -136,7 +137,7 @@ function abandonRound(
   { store, recorder }: RunContext,
   log: RoundLog,
   round: number,
-  { outcome, invited, traffic, virtual }: PlayedRound,
+  { outcome, invited, traffic, virtual, lostBefore }: PlayedRound,
   hash: string,
   at: number,
 ): void {
@@ -154,6 +155,7 @@ function abandonRound(
     drops,
     ...traffic,
     ...(virtual === undefined ? {} : { virtual }),
+    ...(lostBefore === undefined ? {} : { lostBefore }),
     seconds,
     modelHash: hash,
     at,

@@ -10,8 +10,8 @@ import { weightUniformly } from "../../shared/learning/transforms/uniform.ts";
 import { weightByExamples } from "../../shared/learning/transforms/weight.ts";
 import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
+import { modelReference } from "../load-model.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
-import { modelReference } from "./load-model.ts";
 
 /** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
 const LARGEST_MEAN_LOSS = 10;

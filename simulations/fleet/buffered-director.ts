@@ -1,4 +1,10 @@
-import { type AsynchronousTerms, asynchronousRosters, type Roster } from "./model/asynchronous-plan.ts";
+import type { DropReason } from "../../shared/protocol/reasons.ts";
+import {
+  type AsynchronousTerms,
+  asynchronousRosters,
+  type Contribution,
+  type Roster,
+} from "./model/asynchronous-plan.ts";
 import type { DeviceTask } from "./model/device-task.ts";
 import type { FleetModel } from "./model/fleet-model.ts";
 import { phonePace } from "./phone-director.ts";
@@ -21,15 +27,16 @@ export function bufferedDirector(
   terms: AsynchronousTerms,
 ): RoundDirector {
   const rosters = asynchronousRosters(fleet, untilItWaits, terms);
+  let lastSession = 0;
   return {
-    open(round) {
-      const next = rosters.next();
-      return next.done === true
-        ? { invited: [], lost: () => undefined }
-        : script(fleet, inSession, terms, round, next.value);
+    async open(round) {
+      const next = rosters.next(lastSession);
+      if (next.done === true) return { invited: [], lost: () => undefined };
+      return script(fleet, inSession, terms, round, next.value);
     },
-    // The rosters' own clock goes on by the length of a session that the terms assume.
-    close() {},
+    close(elapsed) {
+      lastSession = elapsed;
+    },
   };
 }
 
@@ -40,27 +47,39 @@ function script(
   round: number,
   { at, contributions, lost, stale, late }: Roster,
 ): RoundScript {
+  const { roundTrip } = fleet.network.access;
   const pace = phonePace(fleet, task, round, terms.examplesOf);
-  const staleness = new Map(contributions.map((contribution) => [contribution.device, contribution.staleness]));
+  const byDevice = new Map(contributions.map((contribution) => [contribution.device, contribution]));
+  const contributionOf = (device: number): Contribution => {
+    const contribution = byDevice.get(device);
+    if (contribution === undefined) throw new Error(`device ${device} is not in the roster`);
+    return contribution;
+  };
+  /** Until its upload has arrived: the word to begin, two exchanges, its masks, and the upload. */
+  const neededUntil = (device: number) => at + 3 * roundTrip + pace.answer(device, task.uploadBytes, true);
   return {
     invited: contributions.map(({ device }) => device),
     at,
-    // Who is handed over is there for the length of a session, and has trained.
-    lost: () => undefined,
-    lostBefore: [
-      ...lost.map(({ device, stage, reason }) => ({ device, stage, reason })),
-      // Nobody has to train for an update that comes too late, or of a model that is too old.
-      ...[...stale, ...late].map((device) => ({ device, stage: "train", reason: "late" }) as const),
-    ],
-    pace: {
-      accepted: () => fleet.network.access.roundTrip,
-      trained: () => fleet.network.access.roundTrip,
-      answer: pace.answer,
+    // Its part of the network's failures was drawn before it waited.
+    lost(device) {
+      const { eligibleUntil } = contributionOf(device).course;
+      if (eligibleUntil >= neededUntil(device)) return undefined;
+      return { stage: "mask", silent: false, after: eligibleUntil - at };
     },
-    trainedFrom(device) {
-      const versions = staleness.get(device);
-      if (versions === undefined) throw new Error(`device ${device} is not in the roster`);
-      return { staleness: versions };
-    },
+    lostBefore: countedLosses(lost, stale, late),
+    pace: { accepted: () => roundTrip, trained: () => roundTrip, answer: pace.answer },
+    trainedFrom: (device) => ({ staleness: contributionOf(device).staleness }),
   };
+}
+
+/** Nobody has to train for an update that comes too late, or of a model that is too old. */
+function countedLosses(
+  lost: Roster["lost"],
+  stale: Roster["stale"],
+  late: Roster["late"],
+): NonNullable<RoundScript["lostBefore"]> {
+  const counts: Partial<Record<DropReason, number>> = {};
+  for (const { reason } of lost) counts[reason] = (counts[reason] ?? 0) + 1;
+  const tooLate = stale.length + late.length;
+  return tooLate === 0 ? counts : { ...counts, late: tooLate };
 }

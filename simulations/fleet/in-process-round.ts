@@ -1,6 +1,6 @@
 import type { Device, DeviceEffects, TrainingRequest } from "../../client/device.ts";
 import type { EarlierModel, TrainingResult } from "../../client/training/trainer.ts";
-import type { Round, RoundEffects, RoundFact } from "../../server/round.ts";
+import type { ConnectionLoss, Round, RoundEffects, RoundFact } from "../../server/round.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
@@ -8,22 +8,19 @@ import type { AbortCode } from "../../shared/protocol/reasons.ts";
 import { type DropoutStage, stageAnswered } from "./dropout-plan.ts";
 import type { Loss } from "./round-director.ts";
 import { createTimeline } from "./timeline.ts";
+import { WorkerLost } from "./training/worker-thread.ts";
 
 /** The transport of a round in one process: encoded frames and a virtual clock. */
 export interface InProcessRoundOptions {
   readonly round: Round;
   /** The model's bytes, for a device that fetches them: they are its own. */
   model(): Uint8Array;
-  /** Updates that the round wants, if it goes on as soon as it has them. */
-  readonly goal: number | undefined;
-  /** Milliseconds after its start at which training counts at the latest. */
-  readonly latest?: number;
   /** The device behind a name, made when it is first spoken to. */
   device(id: DeviceId): Device;
-  /** Told once who will train, in the order in which they will have: those whose update will be in the sum. */
-  prepare(jobs: readonly TrainingOrder[]): void;
-  /** The result of a device that was prepared, or of one that takes another's place. */
-  train(order: TrainingOrder): Promise<TrainingResult>;
+  /** Told once who is going to train, in the order in which the word of it will arrive. */
+  onOrders(orders: readonly TrainingOrder[]): void;
+  /** The result of a device's training, or undefined for one whose update is never going to be looked at. */
+  train(order: TrainingOrder): Promise<TrainingResult | undefined>;
   /** Told before the device gives up its round; an error of the program itself should be thrown on. */
   onTrainingError(id: DeviceId, error: unknown): void;
   lost(id: DeviceId): Loss | undefined;
@@ -31,6 +28,8 @@ export interface InProcessRoundOptions {
   decline(code: AbortCode): Uint8Array;
   /** How long devices take; without it they take no time. */
   readonly pace?: RoundPace;
+  /** Milliseconds that an upload may take. */
+  readonly uploadDeadline: number;
   /** Application bytes of a frame, where that is not what it has here. */
   bytesOf(frame: Uint8Array): number;
   /** Called with what happened, in order, as it happens. */
@@ -39,6 +38,8 @@ export interface InProcessRoundOptions {
   breathe(): Promise<void>;
   /** Abandons the round when it says true. */
   stopped(): boolean;
+  /** Settles when it begins to: a training is not waited for any longer then. */
+  readonly halted: Promise<unknown>;
   /** The virtual clock's start, milliseconds: never the host's time in the middle of a round. */
   readonly startsAt: number;
 }
@@ -72,18 +73,15 @@ export interface PlayedInProcess extends InProcessTraffic {
 /** What is on its way to the coordinator. */
 type Arrival =
   | { readonly kind: "frame"; readonly from: DeviceId; readonly frame: Uint8Array }
-  | { readonly kind: "closed"; readonly from: DeviceId };
-
-/** Stages in which a device's update is made but has not yet left. */
-const BEFORE_UPLOAD: ReadonlySet<DropoutStage> = new Set(["train", "keys", "shares", "mask"]);
+  | { readonly kind: "closed"; readonly from: DeviceId; readonly reason?: ConnectionLoss };
 
 /**
  * Runs one round to its end. Every frame is encoded and decoded as it would be on a socket; only the wire is missing.
  * Virtual time moves when, and only when, nothing is left to deliver: to the next arrival, or to the next deadline. So a
  * silent device costs no real time, and no result depends on how fast the host is.
  *
- * A device whose update will not be in the sum does not train: it vanishes before it uploads, comes too late, or finds
- * the goal reached. Nobody could tell the difference but by the electricity.
+ * Uploads are not made to take turns, as they are on sockets: the order of turns is that of the devices' keys, and a
+ * clock that depended on secrets would not be the experiment's. Each has as long as a turn has.
  */
 export async function runInProcess(options: InProcessRoundOptions): Promise<PlayedInProcess> {
   const { round, startsAt, pace } = options;
@@ -95,7 +93,7 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
   let now = startsAt;
   let bytesUp = 0;
   let bytesDown = 0;
-  let prepared = false;
+  let ordered = false;
 
   function takeRound(effects: RoundEffects): void {
     for (const outgoing of effects.send) {
@@ -115,6 +113,10 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     const loss = options.lost(id);
     if (loss !== undefined && loss.stage === stage) {
       lose(id, loss, arrives);
+      return;
+    }
+    if (stage === "mask" && takes > options.uploadDeadline) {
+      timeOut(id);
       return;
     }
     bytesUp += bytes;
@@ -140,53 +142,53 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     else trainings.add(ready, { id, request: effects.train });
   }
 
-  /** Who will have trained when the round goes on, and be there to upload. */
-  function prepare(): void {
-    prepared = true;
-    const latest = startsAt + (options.latest ?? Number.POSITIVE_INFINITY);
-    const orders = trainings.pending().flatMap(({ at, item }) => (at <= latest ? [item] : []));
-    const inTime = orders.slice(0, options.goal ?? orders.length);
-    options.prepare(inTime.filter(({ id }) => uploads(id)));
-  }
-
-  function uploads(id: DeviceId): boolean {
-    const loss = options.lost(id);
-    return loss === undefined || !BEFORE_UPLOAD.has(loss.stage);
-  }
-
   async function finishTraining(order: TrainingOrder): Promise<void> {
     const { id, request } = order;
     await options.breathe();
     // A device that the round went on without has given its round up already.
     if (gone.has(id) || options.stopped() || options.device(id).phase !== "training") return;
     const device = options.device(id);
-    if (!uploads(id)) takeDevice(id, device.trained(now, untrained(request)));
-    else takeDevice(id, await trained(order, device));
+    const ended = await Promise.race([settled(options.train(order)), options.halted.then(() => undefined)]);
+    if (ended === undefined || options.stopped()) return;
+    takeDevice(
+      id,
+      "error" in ended ? failed(id, device, ended.error) : device.trained(now, ended.result ?? untrained(request)),
+    );
   }
 
-  async function trained(order: TrainingOrder, device: Device): Promise<DeviceEffects> {
-    try {
-      return device.trained(now, await options.train(order));
-    } catch (error) {
-      if (error instanceof MurmurError && error.name === "non-finite-update") {
-        return device.trainingFailed(now, "non-finite-update");
-      }
-      options.onTrainingError(order.id, error);
-      return device.trainingFailed(now);
+  function failed(id: DeviceId, device: Device, error: unknown): DeviceEffects {
+    // A thread that is gone is no device's fault.
+    if (error instanceof WorkerLost) throw error;
+    if (error instanceof MurmurError && error.name === "non-finite-update") {
+      return device.trainingFailed(now, "non-finite-update");
     }
+    options.onTrainingError(id, error);
+    return device.trainingFailed(now);
   }
 
   /** @param answered when its answer would have come */
-  function lose(id: DeviceId, { silent, after, declines }: Loss, answered: number): void {
+  function lose(id: DeviceId, { stage, silent, after, declines }: Loss, answered: number): void {
     gone.add(id);
     options.device(id).disconnected();
+    // Which of the silent is found out when depends on turns that are not played.
+    if (silent && stage === "mask" && pace !== undefined) {
+      timeOut(id);
+      return;
+    }
     const at = after === undefined ? answered : Math.max(now, startsAt + after);
     if (declines !== undefined) arrivals.add(at, { kind: "frame", from: id, frame: options.decline(declines) });
     else if (!silent) arrivals.add(at, { kind: "closed", from: id });
   }
 
+  /** Its upload, which was asked for now, does not come in time. */
+  function timeOut(id: DeviceId): void {
+    gone.add(id);
+    options.device(id).disconnected();
+    arrivals.add(now + options.uploadDeadline, { kind: "closed", from: id, reason: "deadline" });
+  }
+
   function arrive(arrival: Arrival): void {
-    if (arrival.kind === "closed") takeRound(round.disconnected(now, arrival.from));
+    if (arrival.kind === "closed") takeRound(round.disconnected(now, arrival.from, arrival.reason));
     else takeRound(round.receive(now, arrival.from, arrival.frame));
   }
 
@@ -230,8 +232,10 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
     }
     const down = toDevices.shift();
     if (down !== undefined) deliverToDevice(down.to, down.frame);
-    else if (!prepared) prepare();
-    else if (!(await goOn())) {
+    else if (!ordered) {
+      ordered = true;
+      options.onOrders(trainings.pending().map(({ item }) => item));
+    } else if (!(await goOn())) {
       if (round.deadline === undefined) throw new Error(`the round waits in ${round.stage} without a deadline`);
       passTime(round.deadline);
     }
@@ -241,7 +245,16 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
   return { bytesUp, bytesDown, elapsed: now - startsAt };
 }
 
-/** Stands for the training of a device that vanishes before anything of it leaves. */
+type Settled<T> = { readonly result: T } | { readonly error: unknown };
+
+function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
+  return promise.then(
+    (result) => ({ result }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+/** Stands for the training of a device whose update is never going to be looked at. */
 function untrained({ parameters }: TrainingRequest): TrainingResult {
   return { parameters: parameters.slice(), examples: 0, lossSum: 0, correct: 0, steps: 0 };
 }

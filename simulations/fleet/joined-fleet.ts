@@ -16,7 +16,7 @@ import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { steadyClock, type TimeSources } from "../../shared/time/steady-clock.ts";
 import type { DatasetSpec } from "../datasets/index.ts";
-import { loadReferredModel } from "../experiments/load-model.ts";
+import { loadReferredModel } from "../load-model.ts";
 import { createDealtData } from "./dealt-data.ts";
 import { dropoutPlan } from "./dropout-plan.ts";
 import { createTrainingQueue } from "./training-queue.ts";

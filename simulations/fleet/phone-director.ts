@@ -1,10 +1,9 @@
 import { selectCandidates } from "./model/candidates.ts";
-import type { DeviceCourse } from "./model/device-course.ts";
-import { createDeviceCourses, type Lost } from "./model/device-course.ts";
+import { createDeviceCourses, type DeviceCourse, type Lost } from "./model/device-course.ts";
 import { type DeviceTask, taskTimes } from "./model/device-task.ts";
 import type { FleetModel } from "./model/fleet-model.ts";
 import { createReturnTimes, returnReason } from "./model/return-times.ts";
-import type { DevicePace, Loss, RoundDirector, RoundScript } from "./round-director.ts";
+import type { DevicePace, DirectorWatch, Loss, RoundDirector, RoundScript } from "./round-director.ts";
 
 /** How rounds are arranged in a fleet of phones. Milliseconds of virtual time. */
 export interface PhoneTerms {
@@ -14,15 +13,15 @@ export interface PhoneTerms {
   readonly need: number;
   /** How long a round waits for devices to become eligible. */
   readonly selection: number;
-  /** How long devices have to train and report. */
-  readonly reporting: number;
   /** How long, on average, a device stays away after its part in a round. */
   readonly pace: number;
   examplesOf(device: number): number;
 }
 
-/** A fleet in which so few devices are eligible for so long has no round: about a month of waiting in vain. */
-const MOST_WINDOWS = 50_000;
+/** Every hour of the week has gone by: a fleet in which too few devices are eligible for so long has no round. */
+const PATIENCE = 7 * 86_400_000;
+/** Who waits in vain looks less and less often, but at least every quarter of an hour. */
+const LONGEST_WINDOW = 900_000;
 
 /**
  * Phones as `fleet.md` 3.3 to 3.5 has them: a round invites devices that are idle, charging and on WiFi, each takes the
@@ -35,20 +34,21 @@ export function phoneDirector(fleet: FleetModel, task: DeviceTask, terms: PhoneT
   let now = terms.startsAt;
   let opened: { readonly round: number; readonly at: number; readonly courses: readonly DeviceCourse[] } | undefined;
 
-  function gather(round: number, mayTake: ((device: number) => boolean) | undefined): readonly number[] {
+  async function gather(round: number, { mayTake, breathe, stopped }: DirectorWatch): Promise<readonly number[]> {
     const isAway = (device: number, at: number) => returns.of(device) > at || mayTake?.(device) === false;
-    for (let window = 0; window < MOST_WINDOWS; window++) {
-      const { invited, selection } = terms;
-      const chosen = selectCandidates(fleet, { round, at: now, invited, window: selection, isAway });
+    const latest = now + PATIENCE;
+    for (let window = terms.selection; now < latest && !stopped(); window = Math.min(2 * window, LONGEST_WINDOW)) {
+      const chosen = selectCandidates(fleet, { round, at: now, invited: terms.invited, window, isAway });
       now = chosen.closesAt;
       if (chosen.devices.length >= terms.need) return chosen.devices;
+      await breathe();
     }
     return [];
   }
 
   return {
-    open(round, mayTake) {
-      const invited = gather(round, mayTake);
+    async open(round, watch) {
+      const invited = await gather(round, watch);
       const at = now;
       const followed = invited.map((device) => courses.follow(device, round, at, terms.examplesOf(device)));
       opened = { round, at, courses: followed };
@@ -56,7 +56,6 @@ export function phoneDirector(fleet: FleetModel, task: DeviceTask, terms: PhoneT
       return {
         invited,
         at,
-        reporting: terms.reporting,
         lost(device) {
           const course = byDevice.get(device);
           return course?.kind === "lost" ? lossOf(course, at) : undefined;
@@ -68,10 +67,10 @@ export function phoneDirector(fleet: FleetModel, task: DeviceTask, terms: PhoneT
       if (opened === undefined) throw new Error("a round that is closed was opened");
       const { round, at, courses: followed } = opened;
       now = at + elapsed;
-      // Whoever was not lost before the end comes back at the pace that the coordinator sets.
       for (const course of followed) {
-        const ended = Math.min(course.at, now);
-        returns.sendAway(course.device, ended, round, returnReason(course, terms.pace));
+        // Whoever was not lost before the end comes back at the pace that the coordinator sets.
+        const why = course.at > now ? ({ kind: "paced", pace: terms.pace } as const) : returnReason(course, terms.pace);
+        returns.sendAway(course.device, Math.min(course.at, now), round, why);
       }
       opened = undefined;
     },

@@ -1,15 +1,20 @@
-import type { AbortCode, DropReason, Stage } from "../../shared/protocol/reasons.ts";
+import type { AbortCode, DropReason } from "../../shared/protocol/reasons.ts";
 import type { Vanishing } from "./dropout-plan.ts";
 
 /** Decides what happens to the devices of a simulated fleet: who comes to a round, how long each takes, who is lost. */
 export interface RoundDirector {
-  /**
-   * The next round.
-   * @param mayTake whether a device can be asked for an update of the round's model; absent: any can
-   */
-  open(round: number, mayTake?: (device: number) => boolean): RoundScript;
+  /** The next round. Nobody is invited where nobody comes, or once the watch says stop. */
+  open(round: number, watch: DirectorWatch): Promise<RoundScript>;
   /** What came of the round that was opened last: virtual time goes on from its end. */
   close(elapsed: number): void;
+}
+
+export interface DirectorWatch {
+  /** Whether a device can be asked for an update of the round's model; absent: any can. */
+  mayTake?(device: number): boolean;
+  /** Lets the process's other events in, while a large fleet is asked. */
+  breathe(): Promise<void>;
+  stopped(): boolean;
 }
 
 /** What happens to a round's devices, all of it known before the round begins. */
@@ -19,11 +24,9 @@ export interface RoundScript {
   /** When they are invited, milliseconds of virtual time; undefined in a fleet that takes no time. */
   readonly at?: number;
   lost(device: number): Loss | undefined;
-  /** Devices that were lost since the round before, none of them invited. */
-  readonly lostBefore?: readonly LostBefore[];
+  /** Devices whose training came to nothing since the round before, by reason; none of them is invited. */
+  readonly lostBefore?: Readonly<Partial<Record<DropReason, number>>>;
   readonly pace?: DevicePace;
-  /** Milliseconds that the devices have to train; absent: as the configuration says. */
-  readonly reporting?: number;
   /** With what devices come that have trained already. */
   trainedFrom?(device: number): TrainedFrom;
 }
@@ -34,13 +37,6 @@ export interface Loss extends Vanishing {
   readonly after?: number;
   /** What it tells the coordinator; absent: nothing, its connection is gone, or seems to be there. */
   readonly declines?: AbortCode;
-}
-
-/** A device whose training came to nothing between two rounds. */
-export interface LostBefore {
-  readonly device: number;
-  readonly stage: Stage;
-  readonly reason: DropReason;
 }
 
 /** How long devices take, in virtual milliseconds: functions of the device and the round, never of the host. */
@@ -65,7 +61,7 @@ export function idealDirector(options: {
   lost(round: number, device: number): Vanishing | undefined;
 }): RoundDirector {
   return {
-    open(round, mayTake) {
+    async open(round, { mayTake }) {
       return { invited: options.select(round, mayTake), lost: (device) => options.lost(round, device) };
     },
     close() {},

@@ -4,11 +4,16 @@ import type { TrainingOrder } from "./in-process-round.ts";
 import type { RoundWork, TrainingJob } from "./training/fleet-trainer.ts";
 import type { RoundTraining, SummingTerms, TrainingPool } from "./training/training-pool.ts";
 
-/** A round's trainings as its devices ask for them, on whatever threads there are. */
+/** A round's trainings, on whatever threads there are. */
 export interface TrainingDesk {
-  prepare(round: number, orders: readonly TrainingOrder[]): void;
-  train(round: number, order: TrainingOrder): Promise<TrainingResult>;
-  sum(devices: readonly DeviceId[]): Int32Array;
+  /** Begins with those whose updates are going to be in the sum. */
+  prepare(orders: readonly TrainingOrder[]): void;
+  train(order: TrainingOrder): Promise<TrainingResult>;
+  /**
+   * The ring sum over these devices. Where devices failed that should have been in it, or others were added up than came
+   * through, it is made anew from those that did.
+   */
+  sum(devices: readonly DeviceId[]): Promise<Int32Array>;
   end(): void;
 }
 
@@ -16,19 +21,22 @@ export interface TrainingDesk {
  * @param indexOf a device's place in the fleet
  * @param terms with them updates are added up where they are trained, and devices get none back
  */
-export function roundTraining(
+export function trainingDesk(
   pool: TrainingPool,
+  round: number,
   indexOf: (device: DeviceId) => number,
   terms: SummingTerms | undefined,
 ): TrainingDesk {
-  let begun: RoundTraining | undefined;
+  const begun: RoundTraining[] = [];
+  const orders = new Map<DeviceId, TrainingOrder>();
 
-  function begin(round: number, orders: readonly TrainingOrder[], first: TrainingOrder): RoundTraining {
+  function begin(first: TrainingOrder, all: readonly TrainingOrder[]): RoundTraining {
     const { parameters, task } = first.request;
     const { correction: _, ...common } = task;
     const work: RoundWork = { round, parameters, task: common };
-    begun = pool.begin(work, orders.map(jobOf), terms === undefined ? undefined : summing(terms));
-    return begun;
+    const training = pool.begin(work, all.map(jobOf), terms === undefined ? undefined : summing(terms));
+    begun.unshift(training);
+    return training;
   }
 
   function jobOf({ id, request, earlier }: TrainingOrder): TrainingJob {
@@ -41,19 +49,33 @@ export function roundTraining(
     };
   }
 
+  function orderOf(device: DeviceId): TrainingOrder {
+    const order = orders.get(device);
+    if (order === undefined) throw new Error(`${device} survived and was never asked to train`);
+    return order;
+  }
+
   return {
-    prepare(round, orders) {
-      if (orders.length > 0) begin(round, orders, orders[0]);
+    prepare(wanted) {
+      for (const order of wanted) orders.set(order.id, order);
+      if (wanted.length > 0) begin(wanted[0], wanted);
     },
-    async train(round, order) {
-      const result = await (begun ?? begin(round, [order], order)).trained(jobOf(order));
+    async train(order) {
+      orders.set(order.id, order);
+      const result = await (begun[0] ?? begin(order, [order])).trained(jobOf(order));
       return result ?? SUMMED;
     },
-    sum(devices) {
-      if (begun === undefined) throw new Error("no device of the round has trained");
-      return begun.sum(devices.map(indexOf));
+    async sum(devices) {
+      const summed = begun.length === 0 ? new Set<number>() : await begun[0].summed();
+      if (devices.length === summed.size && devices.every((device) => summed.has(indexOf(device)))) {
+        return begun[0].sum();
+      }
+      const survived = devices.map(orderOf);
+      const again = begin(survived[0], survived);
+      await Promise.all(survived.map((order) => again.trained(jobOf(order))));
+      return again.sum();
     },
-    end: () => begun?.end(),
+    end: () => begun.forEach((training) => void training.end()),
   };
 }
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { allExamples, loadDataset } from "../../simulations/datasets/index.ts";
-import { loadModel, loadReferredModel, modelReference } from "../../simulations/experiments/load-model.ts";
+import { loadModel, loadReferredModel, modelReference } from "../../simulations/load-model.ts";
 import { folderWith } from "./datasets/dataset-folder.ts";
 
 const DIGITS = { inputShape: [28, 28, 1], labels: "classes", outputs: 10 } as const;

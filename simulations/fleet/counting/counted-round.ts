@@ -11,6 +11,7 @@ import type { ServerSecAgg, ServerSecAggOptions } from "../../../server/secagg/s
 import { deviceHalf, type Received } from "../../../shared/learning/algorithms/device-half.ts";
 import { transformsOf } from "../../../shared/learning/transforms/index.ts";
 import type { Configuration, RoundBinding } from "../../../shared/protocol/control-messages.ts";
+import { FRAME_TYPES } from "../../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../../shared/protocol/ids.ts";
 import { addInto } from "../training/fleet-trainer.ts";
 import { type CountedFrames, countedFrames } from "./counted-frames.ts";
@@ -31,11 +32,14 @@ export interface CountedRoundOptions {
   readonly round: number;
   /** What a device keeps between rounds, where the algorithm has it keep something. */
   memoryOf(device: DeviceId): DeviceMemory;
-  /** The ring sum over devices whose updates are added up where they are trained. */
-  sum(survivors: readonly DeviceId[]): Int32Array;
+  /** Whether nobody trains and nothing is kept: only who comes through is of interest. */
+  readonly isRehearsal: boolean;
 }
 
-/** Both sides of one round of a simulation in which no secret is drawn and no mask is made. */
+/**
+ * Both sides of one round of a simulation in which no secret is drawn and no mask is made. Where updates are added up
+ * where they are trained, the session's sum is empty: the real one is elsewhere.
+ */
 export interface CountedRound {
   createSecAgg(options: ServerSecAggOptions): ServerSecAgg;
   device(id: DeviceId): Device;
@@ -54,6 +58,7 @@ export function countedRound(options: CountedRoundOptions): CountedRound {
   const frames: CountedFrames = countedFrames(binding);
   const devices = new Map<DeviceId, Device>();
   const updates = new Map<DeviceId, LocalUpdate>();
+  const keepsUpdates = !options.isRehearsal && !sumsWhereTrained(configuration);
 
   function make(id: DeviceId): Device {
     const place = { seed: options.seed, round: options.round, device: id };
@@ -76,7 +81,10 @@ export function countedRound(options: CountedRoundOptions): CountedRound {
     return createCountingDevice({
       binding,
       frames,
-      advertise: sizes.advertise,
+      first:
+        agreement.mode === "plaintext"
+          ? { type: FRAME_TYPES.plainUpdate, bytes: sizes.masked }
+          : { type: FRAME_TYPES.advertise, bytes: sizes.advertise },
       model: { hash: agreement.modelHash, bytes: 4 * options.broadcast.length },
       request: {
         model: configuration.model,
@@ -84,7 +92,7 @@ export function countedRound(options: CountedRoundOptions): CountedRound {
         task: correction === undefined ? training : { ...training, correction },
         random: simulatedBatches(place),
       },
-      ...(sumsWhereTrained(configuration) ? {} : { finish, keep }),
+      ...(keepsUpdates ? { finish, keep } : {}),
     });
   }
 
@@ -96,7 +104,7 @@ export function countedRound(options: CountedRoundOptions): CountedRound {
   }
 
   function sum(survivors: readonly DeviceId[]): Int32Array {
-    if (sumsWhereTrained(configuration)) return options.sum(survivors);
+    if (!keepsUpdates) return new Int32Array(0);
     const total = new Int32Array(agreement.dimension);
     for (const id of survivors) {
       const update = updates.get(id);

@@ -15,8 +15,8 @@ import type { CountedFrames } from "./counted-frames.ts";
 export interface CountingDeviceOptions {
   readonly binding: RoundBinding;
   readonly frames: CountedFrames;
-  /** Bytes of its ADVERTISE; those of later answers come with the requests. */
-  readonly advertise: number;
+  /** Its first message of the exchanges; the sizes of later ones come with the requests. */
+  readonly first: { readonly type: FrameType; readonly bytes: number };
   /** The model that the round is on, which it fetches if a device would. */
   readonly model: { readonly hash: Uint8Array; readonly bytes: number };
   /** What it trains, when the model has arrived. */
@@ -46,7 +46,7 @@ const NOTHING: DeviceEffects = { send: [] };
  * simulation's own.
  */
 export function createCountingDevice(options: CountingDeviceOptions): Device {
-  const { binding, frames, advertise, model, request } = options;
+  const { binding, frames, first, model, request } = options;
   let phase: DevicePhase = "idle";
 
   function begin(): DeviceEffects {
@@ -80,7 +80,7 @@ export function createCountingDevice(options: CountingDeviceOptions): Device {
           return begin();
         case FRAME_TYPES.begin:
           phase = "exchanging";
-          return { send: [frames.make(FRAME_TYPES.advertise, { bytes: advertise })] };
+          return { send: [frames.make(first.type, { bytes: first.bytes })] };
         case FRAME_TYPES.done:
           options.keep?.();
           phase = "idle";

@@ -31,7 +31,8 @@ export interface CountingOptions {
  * whether masks cancel.
  */
 export function createCountingSession(options: ServerSecAggOptions, counting: CountingOptions): ServerSecAgg {
-  return runStages(options, (context) => collectKeys({ ...counting, context }));
+  const first = options.agreement.mode === "plaintext" ? collectPlainUpdates : collectKeys;
+  return runStages(options, (context) => first({ ...counting, context }));
 }
 
 interface Setting extends CountingOptions {
@@ -69,6 +70,29 @@ function collectKeys(setting: Setting): ServerStage {
     const frame = frames.make(FRAME_TYPES.roster, counted);
     return next(collectShares({ ...setting, graph, parameters, devices, indexOf }), devices, () => frame);
   });
+}
+
+/** Without masks there is one exchange. */
+function collectPlainUpdates({ context, frames, sizes, sum }: Setting): ServerStage {
+  const { agreement, invited, quorum } = context.options;
+  return collecting(
+    "mask",
+    FRAME_TYPES.plainUpdate,
+    invited,
+    (answered) => {
+      const need = Math.max(quorum, agreement.floors.minCohort, agreement.minSurvivors);
+      const short = belowQuorum(answered.size, need, "updates arrived");
+      if (short !== undefined) return short;
+      const survivors = [...answered];
+      const done = frames.make(FRAME_TYPES.done, { bytes: sizes.done });
+      return {
+        kind: "done",
+        result: { sum: sum(survivors), survivors, resultHash: new Uint8Array(32) },
+        send: survivors.filter((device) => context.isPresent(device)).map((to) => ({ to, frame: done })),
+      };
+    },
+    { keepsThoseWhoLeave: true },
+  );
 }
 
 function collectShares(roster: CountedRoster): ServerStage {

@@ -18,11 +18,9 @@ export interface AsynchronousTerms {
   /**
    * Whether a trained device keeps its update until K wait, to be masked with theirs: it is lost when it stops being
    * eligible before. Then the task's upload is only the word that it is trained; what the session sends is part of
-   * `sessionTime`. Otherwise the update waits at the coordinator, and the device is free.
+   * the session. Otherwise the update waits at the coordinator, and the device is free.
    */
   readonly keepsUpdate: boolean;
-  /** From a roster's handing over until there is a new model. Meanwhile nothing else is handed over. */
-  readonly sessionTime: number;
   /** A device that has not ended after so long is given up. */
   readonly timeout: number;
   /** When too few devices are eligible, the coordinator looks for more after so long. */
@@ -87,7 +85,8 @@ const PATIENCE = 7 * 86_400_000;
  * FedBuff (Nguyen et al. 2022, arXiv 2106.06639, algorithm 1) and Papaya (Huba et al. 2022, arXiv 2111.04877) over the
  * fleet's virtual time: who trains from which version, and who is handed over with whom. It depends on the fleet model
  * alone, so it runs ahead of training: whoever takes the rosters trains exactly the devices in them, from models that it
- * keeps down to `oldestVersion`. Endless, unless the fleet cannot fill a buffer within a week.
+ * keeps down to `oldestVersion`. Each roster is answered with how long its session
+ * takes, milliseconds until there is a new model; meanwhile nobody else is handed over. Endless, unless the fleet cannot fill a buffer within a week.
  *
  * @throws {MurmurError} `config-invalid` for terms under which time would stand still or nothing be handed over
  */
@@ -95,7 +94,7 @@ export function* asynchronousRosters(
   fleet: FleetModel,
   task: DeviceTask,
   terms: AsynchronousTerms,
-): Generator<Roster, void, void> {
+): Generator<Roster, void, number> {
   const { goal, keepsUpdate } = terms;
   requirePossible(terms);
   const courses = createDeviceCourses(fleet, task);
@@ -198,8 +197,6 @@ export function* asynchronousRosters(
     const roster = waiting.slice(0, goal);
     waiting = waiting.slice(goal);
     if (keepsUpdate) for (const attempt of roster) letGo(attempt, now);
-    inSession = terms.sessionTime > 0;
-    if (inSession) queue.push(now + terms.sessionTime, SESSION_END);
     const { lost, stale, late } = losses;
     losses = { lost: [], stale: [], late: [] };
     return {
@@ -231,8 +228,11 @@ export function* asynchronousRosters(
     queue.drop();
     happen(now, payload);
     if (waiting.length >= goal && !inSession) {
-      yield handOver(now);
-      if (!inSession) renew(now);
+      const sessionTime = yield handOver(now);
+      if (!(sessionTime >= 0)) throw new RangeError(`a session takes 0 ms or more, and not ${sessionTime}`);
+      inSession = sessionTime > 0;
+      if (inSession) queue.push(now + sessionTime, SESSION_END);
+      else renew(now);
       lastRoster = now;
     }
     fillPlaces(now);
@@ -243,7 +243,7 @@ function requirePossible(terms: AsynchronousTerms): void {
   for (const name of ["goal", "concurrency", "timeout", "selectionWindow"] as const) {
     if (!(terms[name] > 0)) throw invalid(name, "above 0", terms[name]);
   }
-  for (const name of ["maxStaleness", "sessionTime", "pace"] as const) {
+  for (const name of ["maxStaleness", "pace"] as const) {
     if (!(terms[name] >= 0)) throw invalid(name, "0 or more", terms[name]);
   }
 }

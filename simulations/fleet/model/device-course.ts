@@ -86,7 +86,9 @@ export function createDeviceCourses(fleet: FleetModel, task: DeviceTask): Device
     const trained = fetched + times.training;
     const masked = trained + times.masking;
     const atDownload = fault(device, round, DOWNLOAD, access.loss);
-    if (atDownload !== undefined) return lost(device, fetched - (1 - atDownload) * times.download, "network", "train");
+    if (atDownload !== undefined) {
+      return lost(device, fetched - (1 - atDownload) * times.download, "network", "configure");
+    }
     const atTraining = fault(device, round, COMPUTE, fleet.computeError);
     if (atTraining !== undefined) {
       return lost(device, fetched + atTraining * times.training, "compute-error", "train");
@@ -112,10 +114,12 @@ export function createDeviceCourses(fleet: FleetModel, task: DeviceTask): Device
       const times = taskTimes(fleet, task, device, round, examples);
       const course = undisturbed(device, round, startsAt, times, interval.end);
       if (course.at <= interval.end) return course;
-      const trained = startsAt + times.startUp + times.download + times.training;
+      const fetched = startsAt + times.startUp + times.download;
+      const trained = fetched + times.training;
       const masked = trained + times.masking;
       const { end } = interval;
-      return lost(device, end, "ineligible", end < trained ? "train" : end < masked ? "keys" : "mask");
+      const stage = end < fetched ? "configure" : end < trained ? "train" : end < masked ? "keys" : "mask";
+      return lost(device, end, "ineligible", stage);
     },
   };
 }

@@ -13,7 +13,7 @@ import { type TransformTerms, transformsOf } from "../../../shared/learning/tran
 import type { DeviceId } from "../../../shared/protocol/ids.ts";
 import { type Dataset, type ExampleBuffers, exampleBuffers, gatherExamples } from "../../datasets/index.ts";
 import { type HoldingsSpec, holdExamples } from "../../datasets/partitions/holdings.ts";
-import { loadModel } from "../../experiments/load-model.ts";
+import { loadModel } from "../../load-model.ts";
 
 /** What a thread has to know to train any device of a fleet: data without code, its arrays shared. */
 export interface FleetSetting {

@@ -34,11 +34,10 @@ export interface RoundTraining {
    * Once the device has trained: its result, or nothing where only sums come back. Rejects with what its engine threw.
    */
   trained(job: TrainingJob): Promise<TrainingResult | undefined>;
-  /**
-   * The ring sum (mod 2^32) of these devices' updates, which have trained.
-   * @throws {Error} when others have been added up, or not all of these
-   */
-  sum(devices: readonly TrainingJob["index"][]): Int32Array;
+  /** Once every device that was begun with or asked for has trained or failed: those that are in the sum. */
+  summed(): Promise<ReadonlySet<TrainingJob["index"]>>;
+  /** The ring sum (mod 2^32) over {@link summed}, which has to have settled. */
+  sum(): Int32Array;
   /** The round is over: devices that have not begun to train need not. */
   end(): void;
 }
@@ -62,22 +61,12 @@ export async function createLocalPool(setting: FleetSetting): Promise<TrainingPo
           summed.add(job.index);
           return undefined;
         },
-        sum(devices) {
-          requireSame(summed, devices);
-          return sum;
-        },
+        summed: async () => summed,
+        sum: () => sum,
         end() {},
       };
     },
     evaluate: async (parameters) => addEvaluations(await trainer.evaluate(parameters, slices)),
     dispose: () => trainer.dispose(),
   };
-}
-
-/** A sum over other devices than those that a round says survived would be a wrong one. */
-export function requireSame(summed: ReadonlySet<number>, devices: readonly number[]): void {
-  const missing = devices.filter((device) => !summed.has(device));
-  if (missing.length > 0 || summed.size !== devices.length) {
-    throw new Error(`${summed.size} devices were added up for ${devices.length} survivors; missing: ${missing.join()}`);
-  }
 }

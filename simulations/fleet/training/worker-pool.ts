@@ -5,7 +5,7 @@ import { shareDataset } from "../../datasets/dataset.ts";
 import { holdExamples } from "../../datasets/partitions/holdings.ts";
 import { addEvaluations, addInto, evaluationSlices, type FleetSetting, type TrainingJob } from "./fleet-trainer.ts";
 import { leastLoaded, placeLongestFirst } from "./placement.ts";
-import { type RoundTraining, requireSame, type TrainingPool } from "./training-pool.ts";
+import type { RoundTraining, TrainingPool } from "./training-pool.ts";
 import type { ToWorker } from "./worker-messages.ts";
 import { startThread, type WorkerThread } from "./worker-thread.ts";
 
@@ -43,6 +43,7 @@ export async function createWorkerPool(
       const loads = threads.map(() => 0);
       const pending = new Map<number, Promise<TrainingResult | undefined>>();
       const summed = new Set<number>();
+      let unsettled = 0;
 
       function lend(vector: ParameterVector): LentParameters {
         const known = lent.get(vector) ?? memory.lend(vector);
@@ -71,11 +72,14 @@ export async function createWorkerPool(
         for (const { hold } of held) hold();
         const ended = () => held.forEach(({ release }) => void release());
         for (const [index, result] of threads[worker].train(message, ended)) {
-          pending.set(index, result);
-          result.then(
-            () => summed.add(index),
-            () => undefined,
-          );
+          unsettled++;
+          const settling = result.then((trained) => {
+            summed.add(index);
+            return trained;
+          });
+          // Whoever asks for the device meets its error.
+          settling.catch(() => undefined).finally(() => unsettled--);
+          pending.set(index, settling);
         }
       }
 
@@ -91,8 +95,12 @@ export async function createWorkerPool(
           if (!pending.has(job.index)) give(leastLoaded(loads), [job]);
           return pending.get(job.index) ?? Promise.reject(new Error("a device that was given to a worker is pending"));
         },
-        sum(devices) {
-          requireSame(summed, devices);
+        async summed() {
+          await Promise.allSettled(pending.values());
+          return summed;
+        },
+        sum() {
+          if (unsettled > 0) throw new Error(`${unsettled} devices are still being added up`);
           const total = new Int32Array(terms?.dimension ?? 0);
           for (const part of sums) addInto(total, part);
           return total;

@@ -16,17 +16,22 @@ const TERMS: AsynchronousTerms = {
   goal: 10,
   maxStaleness: 5,
   keepsUpdate: true,
-  sessionTime: 5_000,
   timeout: 5 * MINUTE,
   selectionWindow: MINUTE,
   pace: 10 * MINUTE,
   examplesOf: () => 600,
 };
 
-function take(fleet: FleetModel, terms: AsynchronousTerms, count: number): Roster[] {
+/** So many rosters, whose sessions take so long each. */
+function take(
+  fleet: FleetModel,
+  { sessionTime = 5_000, ...terms }: AsynchronousTerms & { readonly sessionTime?: number },
+  count: number,
+): Roster[] {
+  const generated = asynchronousRosters(fleet, TASK, terms);
   const rosters: Roster[] = [];
-  for (const roster of asynchronousRosters(fleet, TASK, terms)) {
-    rosters.push(roster);
+  for (let next = generated.next(0); next.done !== true; next = generated.next(sessionTime)) {
+    rosters.push(next.value);
     if (rosters.length === count) break;
   }
   return rosters;
@@ -182,16 +187,18 @@ describe("asynchronous rosters", () => {
     expect(take(steadyFleet(5), { ...TERMS, startsAt: 0 }, 1)).toEqual([]);
   });
 
-  it.each([
-    { goal: 0 },
-    { concurrency: 0 },
-    { timeout: 0 },
-    { selectionWindow: 0 },
-    { maxStaleness: -1 },
-    { sessionTime: Number.NaN },
-  ])("refuse %o", (terms) => {
-    expect(() => take(steadyFleet(50), { ...TERMS, ...terms }, 1)).toThrow(
-      expect.objectContaining({ name: "config-invalid" }) as MurmurError,
+  it.each([{ goal: 0 }, { concurrency: 0 }, { timeout: 0 }, { selectionWindow: 0 }, { maxStaleness: -1 }])(
+    "refuse %o",
+    (terms) => {
+      expect(() => take(steadyFleet(50), { ...TERMS, ...terms }, 1)).toThrow(
+        expect.objectContaining({ name: "config-invalid" }) as MurmurError,
+      );
+    },
+  );
+
+  it("refuse a session of no time that there is", () => {
+    expect(() => take(steadyFleet(50), { ...TERMS, startsAt: 0, sessionTime: Number.NaN }, 2)).toThrow(
+      /a session takes/,
     );
   });
 });

@@ -57,7 +57,9 @@ describe("an invited device", () => {
   });
 
   it.each([
-    [1_000 + 5_000, "train"],
+    [1_000 + 5_000, "configure"],
+    [1_000 + 19_000, "configure"],
+    [1_000 + 21_000, "train"],
     [1_000 + 39_000, "train"],
     [1_000 + 41_000, "keys"],
     [1_000 + 51_000, "mask"],
@@ -122,10 +124,10 @@ describe("an invited device", () => {
       lost.filter((course) => course.cause === cause && (stage ?? course.stage) === course.stage).length / fleet.size;
     expect(Math.abs(share("compute-error") - 0.01)).toBeLessThan(0.001);
     expect(Math.abs(share("network") - 0.015)).toBeLessThan(0.0012);
-    for (const stage of ["train", "keys", "mask"])
+    for (const stage of ["configure", "keys", "mask"])
       expect(Math.abs(share("network", stage) - 0.005)).toBeLessThan(0.0007);
     for (const course of lost) expect(course.silent).toBe(course.cause === "network");
-    const downloads = lost.filter((course) => course.cause === "network" && course.stage === "train");
+    const downloads = lost.filter((course) => course.cause === "network" && course.stage === "configure");
     expect(downloads.every(({ at }) => at >= 10_000 && at <= 20_000)).toBe(true);
     const errors = lost.filter((course) => course.cause === "compute-error");
     expect(errors.every(({ at }) => at >= 20_000 && at <= 40_000)).toBe(true);

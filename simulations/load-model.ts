@@ -1,10 +1,10 @@
 import type { LayersModel } from "@tensorflow/tfjs-layers";
-import { checkFit } from "../../shared/learning/models/dataset-fit.ts";
-import { type DatasetShape, type Loss, type ModelDefinition, modelFor } from "../../shared/learning/models/index.ts";
-import { initialParameters, parameterManifestFor } from "../../shared/learning/models/model-parameters.ts";
-import { MurmurError } from "../../shared/protocol/errors.ts";
-import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { callModule, importModule, MODULE_PATH, moduleInvalid, moduleRecord } from "../own-module.ts";
+import { checkFit } from "../shared/learning/models/dataset-fit.ts";
+import { type DatasetShape, type Loss, type ModelDefinition, modelFor } from "../shared/learning/models/index.ts";
+import { initialParameters, parameterManifestFor } from "../shared/learning/models/model-parameters.ts";
+import { MurmurError } from "../shared/protocol/errors.ts";
+import { seededRandom } from "../shared/random/seeded-random.ts";
+import { callModule, importModule, MODULE_PATH, moduleInvalid, moduleRecord } from "./own-module.ts";
 
 /**
  * The model that a configuration's `task.model` names: one of the program's own, or the module at a path.
