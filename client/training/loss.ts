@@ -67,7 +67,8 @@ export function scaledObjective(model: LayersModel, losses: tf.Tensor1D, n: numb
  * largest logit is the label's.
  */
 function softmaxCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): BatchOutcome {
-  const target = tf.oneHot(labels, logits.shape[1], 1, 0, "float32");
+  // Cast here, because the WASM backend writes integers whatever type it is asked for.
+  const target = tf.cast(tf.oneHot(labels, logits.shape[1]), "float32");
   const losses = tf.neg(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1)) as tf.Tensor1D;
   const hits = tf.equal(tf.argMax(logits, 1), labels) as tf.Tensor1D;
   return { losses, hits };

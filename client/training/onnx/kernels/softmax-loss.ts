@@ -4,9 +4,11 @@ import {
   type LoweringContext,
   origin,
   originKernel,
+  producer,
   type TracedKernel,
   type TracedValue,
 } from "../kernel.ts";
+import { KERNELS } from "./index.ts";
 
 /**
  * Shorter forms of what tfjs's softmax cross-entropy and its gradient are made of. Each is a rule about values, not about
@@ -14,7 +16,7 @@ import {
  * terms have in common is multiplied once.
  */
 export function withShorterForms(table: KernelTable): KernelTable {
-  const { Sub, Exp, Multiply } = table;
+  const { Sub, Exp, Multiply, Cast } = table;
   return {
     ...table,
     Sub: {
@@ -22,6 +24,7 @@ export function withShorterForms(table: KernelTable): KernelTable {
       lower: (kernel, context) =>
         logSoftmax(kernel, context) ?? difference(kernel, context) ?? Sub.lower(kernel, context),
     },
+    Cast: { ...Cast, lower: (kernel, context) => oneHotAsFloat(kernel, context) ?? Cast.lower(kernel, context) },
     Exp: { ...Exp, lower: (kernel, context) => softmax(kernel, context) ?? Exp.lower(kernel, context) },
     Multiply: { ...Multiply, lower: (kernel, context) => scaled(kernel, context) ?? Multiply.lower(kernel, context) },
   };
@@ -45,6 +48,13 @@ function logSoftmaxInput({ name, inputs: { a, b } }: TracedKernel): TracedValue 
   if (max?.name !== "Max" || origin(max.inputs.x) !== x) return undefined;
   const kept = [...x.shape.slice(0, -1), 1].join();
   return b.shape.join() === kept && shifted.inputs.b.shape.join() === kept ? x : undefined;
+}
+
+/** A one-hot matrix of the type that is wanted: ONNX makes it of any. */
+function oneHotAsFloat({ inputs: { x }, attributes: { dtype } }: TracedKernel, context: LoweringContext) {
+  const kernel = originKernel(x);
+  if (kernel?.name !== "OneHot" || dtype !== "float32") return undefined;
+  return KERNELS.OneHot.lower({ ...kernel, attributes: { ...kernel.attributes, dtype } }, context);
 }
 
 /** exp of a log-softmax. */
@@ -103,7 +113,7 @@ function sumOfOneHot({ inputs: { x }, attributes }: TracedKernel, context: Lower
     [a, b],
     [b, a],
   ]) {
-    const oneHot = originKernel(matrix);
+    const oneHot = producer(matrix, ["Identity", "Cast"]);
     const { onValue, offValue } = oneHot?.attributes ?? {};
     if (oneHot?.name !== "OneHot" || onValue !== 1 || offValue !== 0) continue;
     if (matrix.shape.join() === x.shape.join()) return uniform(factor, context);
