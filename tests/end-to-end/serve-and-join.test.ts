@@ -42,9 +42,17 @@ function startJoin(cwd: string, run: ServedRun, name: string, devices: number) {
   return joined;
 }
 
-async function inProcess(config: object): Promise<{ accuracy: number; modelHash: string; rounds: number }> {
+interface InProcess {
+  readonly accuracy: number;
+  readonly modelHash: string;
+  readonly rounds: number;
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+async function inProcess(config: object, ...args: readonly string[]): Promise<InProcess> {
   const cwd = folderWith("in-process", config);
-  const { stdout, exitCode, stderr } = await ended(spawnMurmur(["run", "config.yaml", "--format", "json", "-q"], cwd));
+  const run = spawnMurmur(["run", "config.yaml", "--format", "json", "-q", ...args], cwd);
+  const { stdout, exitCode, stderr } = await ended(run);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   return JSON.parse(stdout);
 }
@@ -156,8 +164,12 @@ describe("the same seed and configuration", { timeout: 240_000 }, () => {
     return { result: JSON.parse(stdout), drops: JSON.parse(stdout).drops };
   }
 
-  it("gives the same parameters in one process, and over sockets with one and with three", async () => {
-    const plain = await inProcess(config);
+  it("gives the same parameters in one process on 1, 2 and 4 threads, and over sockets with one and with three", async () => {
+    const plain = await inProcess(config, "--workers", "1");
+    for (const workers of ["2", "4"]) {
+      const { modelHash, drops, rounds } = await inProcess(config, "--workers", workers);
+      expect({ modelHash, drops, rounds }).toEqual({ modelHash: plain.modelHash, drops: plain.drops, rounds: 4 });
+    }
     const one = await served([40]);
     const three = await served([17, 17, 6]);
     expect(one.result).toMatchObject({ rounds: 4, modelHash: plain.modelHash, status: "done" });

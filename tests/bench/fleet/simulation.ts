@@ -17,8 +17,13 @@ import type { CreatePool } from "../../../simulations/fleet/training/training-po
 /** What `murmur run` does between its start and its end, a round at a time. */
 export interface Simulation {
   readonly experiment: Experiment;
-  /** Plays one round, which has to be committed. */
+  /**
+   * Plays one round.
+   * @throws {Error} when it is abandoned
+   */
   round(): Promise<SimulatedRound>;
+  /** Plays one round that may be abandoned. */
+  attempt(): Promise<SimulatedRound | undefined>;
   close(): Promise<void>;
 }
 
@@ -59,15 +64,25 @@ export async function openSimulation(document: RunConfigDocument, createPool: Cr
   startRun(run);
   const { experiment } = federation;
   let progress: Progress = { state: experiment.algorithm.init(experiment.initial), lost: [], committed: 0 };
+  let rounds = 0;
+
+  async function attempt(): Promise<SimulatedRound | undefined> {
+    trained = [];
+    rounds++;
+    const before = progress.state.parameters;
+    const next = await playRound(run, progress);
+    if (typeof next === "string") return undefined;
+    progress = next;
+    return { round: rounds, trained, before, after: next.state.parameters };
+  }
+
   return {
     experiment,
+    attempt,
     async round() {
-      trained = [];
-      const before = progress.state.parameters;
-      const next = await playRound(run, progress);
-      if (typeof next === "string") throw new Error(`a round of the benchmark was ${next}`);
-      progress = next;
-      return { round: next.committed, trained, before, after: next.state.parameters };
+      const played = await attempt();
+      if (played === undefined) throw new Error(`round ${rounds} was abandoned`);
+      return played;
     },
     async close() {
       await federation.dispose();
