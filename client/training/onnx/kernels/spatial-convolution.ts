@@ -41,6 +41,17 @@ export interface SpatialConvolution {
 
 /** The method for a convolution's shapes, by what it costs; undefined where gathered patches in NHWC are the cheapest. */
 export function spatialConvolution(g: ConvolutionGeometry, graph: GraphBuilder): SpatialConvolution | undefined {
+  const known = methods.get(graph) ?? new Map<string, SpatialConvolution | undefined>();
+  methods.set(graph, known);
+  // Asked for by each gradient of each step: plans and tables are made once.
+  const key = JSON.stringify(g);
+  if (!known.has(key)) known.set(key, cheapestMethod(g, graph));
+  return known.get(key);
+}
+
+const methods = new WeakMap<GraphBuilder, Map<string, SpatialConvolution | undefined>>();
+
+function cheapestMethod(g: ConvolutionGeometry, graph: GraphBuilder): SpatialConvolution | undefined {
   const plan = winogradPlan(g);
   if (plan !== undefined && plan.cost < directCost(g)) return winogradConvolution(g, plan, graph);
   const pixelsRead = g.filterHeight * g.filterWidth;
@@ -114,6 +125,19 @@ export function fewChannelsConvolution(g: ConvolutionGeometry, graph: GraphBuild
   const most = Math.max(1, Math.floor(PATCH_BYTES / (4 * taps * inChannels * outPixels)));
   const inParts = (images: Value) => splitBatch(images, most, graph);
 
+  const tables = new Map<TileOrder, ReturnType<typeof makeTable>>();
+  function tableOf(order: TileOrder) {
+    const table = tables.get(order) ?? makeTable(order);
+    tables.set(order, table);
+    return table;
+  }
+
+  function makeTable(order: TileOrder) {
+    const table = patchTable(g, order);
+    const reads = graph.constant({ type: "int32", shape: [table.length] }, table);
+    return { reads, length: table.length, isPadded: table.includes(g.height * g.width * inChannels) };
+  }
+
   function patches(images: Value, order: TileOrder): Value {
     const [height, width, n, c] = images.shape;
     const pixels = height * width;
@@ -124,20 +148,14 @@ export function fewChannelsConvolution(g: ConvolutionGeometry, graph: GraphBuild
       { perm: [0, 2, 1] },
     );
     const rows = graph.reshape(c === 1 ? images : byChannel, [pixels * c, n]);
-    const table = patchTable(g, order);
-    const padded = table.includes(pixels * c)
+    const { reads, length, isPadded } = tableOf(order);
+    const padded = isPadded
       ? graph.node("Pad", [rows, graph.integers([0, 0, 1, 0]), graph.scalar(0)], {
           type: "float32",
           shape: [pixels * c + 1, n],
         })
       : rows;
-    const indices = graph.constant({ type: "int32", shape: [table.length] }, table);
-    const gathered = graph.node(
-      "Gather",
-      [padded, indices],
-      { type: "float32", shape: [table.length, n] },
-      { axis: 0 },
-    );
+    const gathered = graph.node("Gather", [padded, reads], { type: "float32", shape: [length, n] }, { axis: 0 });
     return graph.reshape(gathered, [taps * c, outPixels * n]);
   }
 
