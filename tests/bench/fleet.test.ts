@@ -1,7 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { BINARY, ensureBuilt } from "../cli/built-binary.ts";
 import { type FleetCases, runFleetBenchmark } from "./fleet-cases.ts";
 import { FLEET_MODEL_CASES } from "./fleet-model-cases.ts";
-import { benchmarkDocument, benchmarkTable } from "./report.ts";
+import { fleetRoundCases } from "./fleet-round-cases.ts";
+import { type BenchmarkRow, benchmarkDocument, benchmarkTable } from "./report.ts";
 
 describe("the benchmark of the fleet, in its quick form", async () => {
   const rows = await runFleetBenchmark([FLEET_MODEL_CASES], { quick: true });
@@ -33,6 +37,42 @@ describe("the benchmark of the fleet, in its quick form", async () => {
 
   it("has the names of the full form", () => {
     expect(FLEET_MODEL_CASES.names(false)).toEqual(["clock-1e6", "eligibility-1e6", "idle-device"]);
+  });
+});
+
+describe("the benchmark of simulated rounds, in its quick form", { timeout: 240_000 }, () => {
+  const program = pathToFileURL(join(dirname(BINARY), "..", "simulations", "fleet", "training", "training-worker.js"));
+  const cases = fleetRoundCases(program);
+  let rows: readonly BenchmarkRow[];
+  beforeAll(async () => {
+    ensureBuilt();
+    rows = await runFleetBenchmark([cases], { quick: true });
+  }, 240_000);
+
+  it("has a row for each case, beside its baseline", () => {
+    const measured = expect.any(Number);
+    const compared = (name: string, subject: string, baseline: string, unit: string) => {
+      const row = rows.find((each) => each.case === name);
+      const figures = { subject_median: measured, baseline_median: measured, repetitions: 1 };
+      expect(row).toEqual({ case: name, subject, baseline, unit, ...figures, ratio: measured });
+      expect(row?.ratio).toBeCloseTo((row?.subject_median ?? 0) / (row?.baseline_median ?? 0), 12);
+      expect(row?.subject_median).toBeGreaterThan(0);
+    };
+    // Of the bare loops it is checked that their devices' mean is the round's model.
+    compared("round-2nn", "simulator", "bare-loop", "CPU s/round");
+    compared("round-cnn", "simulator", "bare-loop", "CPU s/round");
+    compared("workers2-2nn", "workers2", "workers1", "rounds/s");
+    compared("workers2-cnn", "workers2", "workers1", "rounds/s");
+    compared("devices-100000", "devices-100000", "devices-100", "CPU s/round");
+    expect(rows.map((row) => row.case)).toEqual(cases.names(true));
+  });
+
+  it("finds what a run has in memory at most", () => {
+    const peak = rows.find((row) => row.case === "memory-2nn");
+    expect(peak).toMatchObject({ baseline: null, unit: "MB", ratio: null });
+    // The runtime alone takes 40.
+    expect(peak?.subject_median).toBeGreaterThan(100);
+    expect(peak?.subject_median).toBeLessThan(2_000);
   });
 });
 

@@ -47,7 +47,11 @@ describe("what is called growth", () => {
 
   it.each<[string, (sample: MemorySample) => Partial<MemorySample>, RegExp]>([
     ["one parameter vector a round", ({ round, held }) => ({ held: held + 31_400 * round }), /bytes more held/],
-    ["pages of a native library", ({ round, resident }) => ({ resident: resident + 80_000 * round }), /more resident/],
+    [
+      "a vector of each device",
+      ({ round, resident }) => ({ resident: resident + 6 * 31_400 * round }),
+      /more resident/,
+    ],
     ["a tensor every hundred rounds", ({ round }) => ({ tensors: 12 + Math.floor(round / 100) }), /17 tensors, 13/],
     ["a session that stays open", ({ round }) => ({ sessions: round > 450 ? 10 : 9 }), /10 sessions, 9/],
   ])("is %s", (_, change, problem) => {

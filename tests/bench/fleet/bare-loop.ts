@@ -2,7 +2,7 @@ import { simulatedBatches } from "../../../client/local-update.ts";
 import { ENGINES } from "../../../client/training/engines.ts";
 import type { ParameterVector } from "../../../shared/learning/parameters.ts";
 import { simulatedDeviceIndex } from "../../../shared/protocol/ids.ts";
-import { gatherExamples } from "../../../simulations/datasets/index.ts";
+import { type ExampleBuffers, exampleBuffers, gatherExamples } from "../../../simulations/datasets/index.ts";
 import { cpuSeconds } from "../serve/measuring.ts";
 import type { SimulatedRound, Simulation } from "./simulation.ts";
 
@@ -19,12 +19,15 @@ export interface BareLoop {
 export async function openBareLoop({ experiment }: Simulation): Promise<BareLoop> {
   const { config, model, task, dataset, holdings } = experiment;
   const trainer = await ENGINES[config.train.engine](model);
+  /** By place in the round: used again, so that the loop does not pay for the garbage of its preparation. */
+  const buffers: ExampleBuffers[] = [];
   return {
     async seconds({ round, trained, before, after }) {
-      const devices = trained.map((device) => ({
-        device,
-        examples: gatherExamples(dataset.train, holdings.examples(simulatedDeviceIndex(device) ?? -1)),
-      }));
+      const devices = trained.map((device, place) => {
+        buffers[place] ??= exampleBuffers(dataset.train, holdings.largest);
+        const indices = holdings.examples(simulatedDeviceIndex(device) ?? -1);
+        return { device, examples: gatherExamples(dataset.train, indices, buffers[place]) };
+      });
       const models: ParameterVector[] = [];
       const started = cpuSeconds();
       for (const { device, examples } of devices) {
