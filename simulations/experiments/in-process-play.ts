@@ -6,7 +6,6 @@ import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { encodeDecline } from "../../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import { type CountedRound, countedRound, type Fidelity, sumsWhereTrained } from "../fleet/counting/counted-round.ts";
-import type { DropoutStage } from "../fleet/dropout-plan.ts";
 import { type InProcessRoundOptions, runInProcess, type TrainingOrder } from "../fleet/in-process-round.ts";
 import type { Loss, RoundScript } from "../fleet/round-director.ts";
 import { trainingDesk } from "../fleet/round-training.ts";
@@ -40,12 +39,9 @@ export interface RoundToPlay {
   earlier(id: DeviceId): EarlierModel | undefined;
 }
 
-/** Stages in which a device's update is made and has not left. */
-const BEFORE_UPLOAD: ReadonlySet<DropoutStage> = new Set(["configure", "train", "keys", "shares", "mask"]);
-
 /**
  * Plays a round twice: first without training and without secrets, which shows whose updates will be in the sum, then in
- * earnest. The threads begin with exactly those devices, and where nothing is masked no other trains.
+ * earnest. Exactly those devices train: nobody could tell the difference but by the electricity.
  */
 export async function playInProcess(
   setting: PlaySetting,
@@ -68,17 +64,11 @@ export async function playInProcess(
     isSummedInPlace ? { ...agreement } : undefined,
   );
   const trained = new Set<DeviceId>();
-  let hasFailed = false;
-
-  /** After a failure others may take the failed one's place: then whoever could be in the sum trains. */
-  function counts(id: DeviceId): boolean {
-    if (!isReal) return foreseen.has(id) || hasFailed;
-    const loss = round.lost(id);
-    return loss === undefined || !BEFORE_UPLOAD.has(loss.stage);
-  }
+  let hasFailed = foreseen === UNFORESEEABLE;
 
   async function train(order: TrainingOrder): Promise<TrainingResult | undefined> {
-    if (!counts(order.id)) return undefined;
+    // After a failure others may take the failed one's place: then whoever says that it has trained has to have.
+    if (!foreseen.has(order.id) && !hasFailed) return undefined;
     try {
       const result = await desk.train(withEarlier(round, order));
       trained.add(order.id);
@@ -129,7 +119,12 @@ export async function playInProcess(
   }
 }
 
-/** Who will be in the round's sum if every training succeeds. */
+const UNFORESEEABLE: ReadonlySet<DeviceId> = new Set();
+
+/**
+ * Who will be in the round's sum if every training succeeds; nobody, where it will be abandoned. Who lacks shares on a
+ * sparse graph depends on places that keys draw, and is not foreseen.
+ */
 async function rehearse(
   setting: PlaySetting,
   round: RoundToPlay,
@@ -150,6 +145,7 @@ async function rehearse(
     stopped: () => false,
     halted: new Promise(() => {}),
   });
+  if (opened.round.abandoned?.reason === "too-few-shares") return UNFORESEEABLE;
   return new Set(opened.round.result?.survivors);
 }
 

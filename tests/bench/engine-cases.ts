@@ -7,7 +7,7 @@ import { MODELS, type ModelDefinition } from "../../shared/learning/models/index
 import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { startTorch, type TorchProcess, TorchUnavailable } from "./engine/torch-process.ts";
+import { type ImageLayout, startTorch, type TorchProcess, TorchUnavailable } from "./engine/torch-process.ts";
 import { startWasmBackend } from "./engine/wasm-backend.ts";
 import { type BenchmarkRow, median } from "./report.ts";
 
@@ -26,7 +26,7 @@ export interface EngineBenchmarkOptions {
 }
 
 const LEARNING_RATE = 0.05;
-const BASELINES = ["torch", "torch-manual", "tfjs-wasm", "tfjs-cpu"] as const;
+const BASELINES = ["torch", "torch-channels-last", "torch-manual", "tfjs-wasm", "tfjs-cpu"] as const;
 type Baseline = (typeof BASELINES)[number];
 
 interface Case {
@@ -50,8 +50,8 @@ const STEPS_AN_EPOCH = { 10: 60, 32: 18 } as Readonly<Record<number, number>>;
 
 /**
  * Samples per CPU second of local SGD on one thread: McMahan's 2NN and CNN at batches of 10 and 32, by the onnx engine
- * and, alternating with it in the same run, by PyTorch with autograd, by PyTorch with the backward pass written by hand,
- * and by tfjs on its WASM and plain JavaScript backends. All take the same examples in the same order, and a baseline
+ * and, alternating with it in the same run, by PyTorch with autograd (as it keeps images by itself, and as it is faster
+ * with them), by PyTorch with the backward pass written by hand, and by tfjs on its WASM and plain JavaScript backends. All take the same examples in the same order, and a baseline
  * whose update differs from the subject's after the first steps is an error.
  */
 export async function runEngineBenchmark(options: EngineBenchmarkOptions): Promise<BenchmarkRow[]> {
@@ -68,6 +68,8 @@ export async function runEngineBenchmark(options: EngineBenchmarkOptions): Promi
       const workload = makeWorkload(wantedCase, quick);
       const subject = await trainerContestant(await createOnnxTrainer(workload.definition), workload);
       for (const baseline of baselines) {
+        // Only images have channels.
+        if (baseline === "torch-channels-last" && wantedCase.model !== "cnn") continue;
         onProgress(`${wantedCase.name}: ${baseline}`);
         rows.push(await compared(subject, baseline, workload, torch));
       }
@@ -138,6 +140,7 @@ async function trainerContestant(trainer: Trainer, workload: Workload): Promise<
 async function torchContestant(
   torch: TorchProcess,
   form: "autograd" | "manual",
+  layout: ImageLayout,
   workload: Workload,
 ): Promise<Contestant> {
   const { model, start, examples, batch } = workload;
@@ -149,11 +152,11 @@ async function torchContestant(
   return {
     async train(steps) {
       const count = Math.min(examples.count, steps * batch);
-      await torch.load(model, start, examples, LEARNING_RATE);
+      await torch.load(model, layout, start, examples, LEARNING_RATE);
       return torch.train(form, order(count, wholeEpochs(steps * batch, count), 3), batch);
     },
     async updated(count) {
-      await torch.load(model, start, examples, LEARNING_RATE);
+      await torch.load(model, layout, start, examples, LEARNING_RATE);
       await torch.train(form, order(count, 1, 4), batch);
       return torch.parameters();
     },
@@ -168,9 +171,11 @@ async function openBaseline(
 ): Promise<Contestant> {
   switch (baseline) {
     case "torch":
+      return torchContestant(available(torch), "autograd", "contiguous", workload);
+    case "torch-channels-last":
+      return torchContestant(available(torch), "autograd", "channels_last", workload);
     case "torch-manual":
-      if (torch instanceof TorchUnavailable) throw torch;
-      return torchContestant(torch, baseline === "torch" ? "autograd" : "manual", workload);
+      return torchContestant(available(torch), "manual", "channels_last", workload);
     case "tfjs-wasm":
       await startWasmBackend();
       return trainerContestant(await createTfjsTrainer(workload.definition, { backend: "wasm" }), workload);
@@ -233,6 +238,11 @@ function whyNotMeasured(error: unknown): string {
   if (missingPackage) return "@tensorflow/tfjs-backend-wasm is not installed";
   if (error instanceof TorchUnavailable || error instanceof TooSlow) return error.message;
   throw error;
+}
+
+function available(torch: TorchProcess | TorchUnavailable): TorchProcess {
+  if (torch instanceof TorchUnavailable) throw torch;
+  return torch;
 }
 
 function unavailable(error: unknown): TorchUnavailable {

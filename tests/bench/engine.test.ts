@@ -3,7 +3,7 @@ import { runEngineBenchmark } from "./engine-cases.ts";
 import { type BenchmarkRow, benchmarkDocument, benchmarkTable } from "./report.ts";
 
 const CASES = ["2nn-b10", "2nn-b32", "cnn-b10", "cnn-b32"];
-const BASELINES = ["torch", "torch-manual", "tfjs-wasm", "tfjs-cpu"];
+const BASELINES = ["torch", "torch-channels-last", "torch-manual", "tfjs-wasm", "tfjs-cpu"];
 
 describe("the benchmark of the training engine, in its quick form", () => {
   let rows: readonly BenchmarkRow[];
@@ -16,7 +16,14 @@ describe("the benchmark of the training engine, in its quick form", () => {
 
   it("has a row for every case and baseline, measured or with the reason why not", () => {
     const names = rows.map((row) => [row.case, row.baseline]);
-    expect(names).toEqual(CASES.flatMap((name) => BASELINES.map((baseline) => [name, baseline])));
+    expect(names).toEqual(
+      CASES.flatMap((name) =>
+        BASELINES.filter((baseline) => baseline !== "torch-channels-last" || name.startsWith("cnn")).map((baseline) => [
+          name,
+          baseline,
+        ]),
+      ),
+    );
     for (const row of JSON.parse(JSON.stringify(benchmarkDocument("engine", rows))).rows) {
       const measured = {
         baseline_median: expect.any(Number),
@@ -38,7 +45,10 @@ describe("the benchmark of the training engine, in its quick form", () => {
   it("measures tfjs, which is always there, and shows every row in the table", () => {
     expect(rows.filter(({ baseline, ratio }) => baseline === "tfjs-cpu" && ratio !== null)).toHaveLength(2);
     const lines = benchmarkTable(benchmarkDocument("engine", rows)).split("\n");
-    for (const name of CASES) expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(4);
+    for (const name of CASES) {
+      const shown = lines.filter((line) => line.startsWith(`${name} `));
+      expect(shown).toHaveLength(rows.filter((row) => row.case === name).length);
+    }
   });
 
   it("says on which BLAS PyTorch ran, or why it was not measured", () => {

@@ -6,11 +6,20 @@ import { fileURLToPath } from "node:url";
 import type { Examples } from "../../../shared/learning/examples.ts";
 import type { ParameterVector } from "../../../shared/learning/parameters.ts";
 
+/** How images and their filters lie in memory: PyTorch's default, or the channels of a pixel together. */
+export type ImageLayout = "contiguous" | "channels_last";
+
 /** PyTorch in a process of its own that answers one request after another: torch-training.py says which. */
 export interface TorchProcess {
   /** Version and BLAS, in a line for people. */
   readonly description: string;
-  load(model: string, parameters: ParameterVector, examples: Examples, learningRate: number): Promise<void>;
+  load(
+    model: string,
+    layout: ImageLayout,
+    parameters: ParameterVector,
+    examples: Examples,
+    learningRate: number,
+  ): Promise<void>;
   /** Goes on training from the parameters that are loaded; the CPU seconds that it took. */
   train(form: "autograd" | "manual", order: Int32Array, batchSize: number): Promise<number>;
   parameters(): Promise<ParameterVector>;
@@ -40,9 +49,9 @@ export async function startTorch(python: string): Promise<TorchProcess> {
     }
     return {
       description: `PyTorch ${torch}, ${blas.config}, kernels for ${blas.core}, ${threads} thread`,
-      async load(model, parameters, { inputs, labels }, learningRate) {
+      async load(model, layout, parameters, { inputs, labels }, learningRate) {
         const arrays = { parameters: base64(parameters), examples: base64(inputs), labels: base64(labels) };
-        await ask({ op: "load", model, learningRate, ...arrays });
+        await ask({ op: "load", model, layout, learningRate, ...arrays });
       },
       train: async (form, order, batch) =>
         Number((await ask({ op: "train", form, order: base64(order), batch })).cpuSeconds),
