@@ -1,4 +1,4 @@
-import type { Device } from "../../client/device.ts";
+import type { Device, TrainingRequest } from "../../client/device.ts";
 import type { DeviceMemory } from "../../client/memory.ts";
 import type { EarlierModel, TrainingResult } from "../../client/training/trainer.ts";
 import { type Broadcast, type FederatedTask, type OpenRound, openRound } from "../../server/task.ts";
@@ -66,9 +66,9 @@ export async function playInProcess(
   const trained = new Set<DeviceId>();
   let hasFailed = foreseen === UNFORESEEABLE;
 
-  async function train(order: TrainingOrder): Promise<TrainingResult | undefined> {
+  async function train(order: TrainingOrder): Promise<TrainingResult> {
     // After a failure others may take the failed one's place: then whoever says that it has trained has to have.
-    if (!foreseen.has(order.id) && !hasFailed) return undefined;
+    if (!foreseen.has(order.id) && !hasFailed) return untrained(order.request, isSummedInPlace);
     try {
       const result = await desk.train(withEarlier(round, order));
       trained.add(order.id);
@@ -119,6 +119,19 @@ export async function playInProcess(
   }
 }
 
+const NOTHING_TRAINED: TrainingResult = {
+  parameters: new Float32Array(0),
+  examples: 0,
+  lossSum: 0,
+  correct: 0,
+  steps: 0,
+};
+
+/** Stands for the training of a device whose update is not going to be in the sum. A device may overwrite it. */
+function untrained({ parameters }: TrainingRequest, isUnread: boolean): TrainingResult {
+  return isUnread ? NOTHING_TRAINED : { ...NOTHING_TRAINED, parameters: parameters.slice() };
+}
+
 const UNFORESEEABLE: ReadonlySet<DeviceId> = new Set();
 
 /**
@@ -138,7 +151,7 @@ async function rehearse(
     bytesOf: counted.bytesOf,
     model: () => opened.model,
     onOrders() {},
-    train: async () => undefined,
+    train: async () => NOTHING_TRAINED,
     onTrainingError() {},
     onFacts() {},
     breathe: async () => {},

@@ -19,8 +19,7 @@ export interface InProcessRoundOptions {
   device(id: DeviceId): Device;
   /** Told once who is going to train, in the order in which the word of it will arrive. */
   onOrders(orders: readonly TrainingOrder[]): void;
-  /** The result of a device's training, or undefined for one whose update is never going to be looked at. */
-  train(order: TrainingOrder): Promise<TrainingResult | undefined>;
+  train(order: TrainingOrder): Promise<TrainingResult>;
   /** Told before the device gives up its round; an error of the program itself should be thrown on. */
   onTrainingError(id: DeviceId, error: unknown): void;
   lost(id: DeviceId): Loss | undefined;
@@ -143,17 +142,14 @@ export async function runInProcess(options: InProcessRoundOptions): Promise<Play
   }
 
   async function finishTraining(order: TrainingOrder): Promise<void> {
-    const { id, request } = order;
+    const { id } = order;
     await options.breathe();
     // A device that the round went on without has given its round up already.
     if (gone.has(id) || options.stopped() || options.device(id).phase !== "training") return;
     const device = options.device(id);
     const ended = await Promise.race([settled(options.train(order)), options.halted.then(() => undefined)]);
     if (ended === undefined || options.stopped()) return;
-    takeDevice(
-      id,
-      "error" in ended ? failed(id, device, ended.error) : device.trained(now, ended.result ?? untrained(request)),
-    );
+    takeDevice(id, "error" in ended ? failed(id, device, ended.error) : device.trained(now, ended.result));
   }
 
   function failed(id: DeviceId, device: Device, error: unknown): DeviceEffects {
@@ -252,9 +248,4 @@ function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
     (result) => ({ result }),
     (error: unknown) => ({ error }),
   );
-}
-
-/** Stands for the training of a device whose update is never going to be looked at. */
-function untrained({ parameters }: TrainingRequest): TrainingResult {
-  return { parameters: parameters.slice(), examples: 0, lossSum: 0, correct: 0, steps: 0 };
 }
