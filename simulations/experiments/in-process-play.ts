@@ -5,6 +5,7 @@ import { type Broadcast, type FederatedTask, type OpenRound, openRound } from ".
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { encodeDecline } from "../../shared/protocol/control-messages.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
 import { type CountedRound, countedRound, type Fidelity, sumsWhereTrained } from "../fleet/counting/counted-round.ts";
 import { type InProcessRoundOptions, runInProcess, type TrainingOrder } from "../fleet/in-process-round.ts";
 import type { Loss, RoundScript } from "../fleet/round-director.ts";
@@ -158,8 +159,11 @@ async function rehearse(
     stopped: () => false,
     halted: new Promise(() => {}),
   });
-  if (opened.round.abandoned?.reason === "too-few-shares") return UNFORESEEABLE;
-  return new Set(opened.round.result?.survivors);
+  const { result, abandoned } = opened.round;
+  const parameters = rosterParameters(opened.configuration.agreement, round.invited.length);
+  const isSparse = parameters.ok && parameters.graph !== "complete";
+  if (abandoned?.reason === "too-few-shares" && isSparse) return UNFORESEEABLE;
+  return new Set(result?.survivors);
 }
 
 function open(
