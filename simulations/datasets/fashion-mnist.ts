@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { Dataset } from "./dataset.ts";
-import { readDatasetFile, sha256 } from "./files.ts";
+import { type NamedBytes, readDatasetFile, sha256 } from "./files.ts";
 import { IDX_FILES, type IdxFile, imageDataset, unpacked } from "./idx-folder.ts";
 
 /** SHA-256 of the packed files as Zalando Research publishes them; another content is another dataset. */
@@ -33,10 +33,11 @@ const CLASS_NAMES = [
  * @throws {MurmurError} `dataset-invalid`, with where to get it, when a file is missing or is not the original.
  */
 export async function loadFashionMnist({ folder }: { readonly folder: string }): Promise<Dataset> {
-  const files = await Promise.all(
-    IDX_FILES.map(async (name) => {
-      const file = await readDatasetFile(join(folder, `${name}.gz`), howToGet(folder));
-      if (sha256(file.bytes) === ORIGINALS[name]) return unpacked(file);
+  const files: NamedBytes[] = [];
+  // One after another: of several that are missing, the first is the one that is named.
+  for (const name of IDX_FILES) {
+    const file = await readDatasetFile(join(folder, `${name}.gz`), howToGet(folder));
+    if (sha256(file.bytes) !== ORIGINALS[name]) {
       throw new MurmurError(
         "dataset-invalid",
         `${file.name} is not Fashion-MNIST's original file: its SHA-256 differs.`,
@@ -44,8 +45,9 @@ export async function loadFashionMnist({ folder }: { readonly folder: string }):
           hint: `${howToGet(folder)} Other files in this format are a dataset of the kind idx.`,
         },
       );
-    }),
-  );
+    }
+    files.push(unpacked(file));
+  }
   return { ...imageDataset("fashion-mnist", files, CLASS_NAMES.length), classNames: CLASS_NAMES };
 }
 

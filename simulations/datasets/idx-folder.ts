@@ -30,8 +30,10 @@ export interface IdxFolderSpec {
  */
 export async function loadIdxFolder({ folder, classes }: IdxFolderSpec): Promise<Dataset> {
   const hint = `A folder of idx files holds ${IDX_FILES.join(", ")}, each as it is or packed as .gz.`;
-  const files = await Promise.all(IDX_FILES.map((name) => readIdxFile(folder, name, hint)));
-  return imageDataset(basename(folder), files.map(unpacked), classes);
+  const files: NamedBytes[] = [];
+  // One after another: of several that are missing, the first is the one that is named.
+  for (const name of IDX_FILES) files.push(unpacked(await readIdxFile(folder, name, hint)));
+  return imageDataset(basename(folder), files, classes);
 }
 
 /** The train images, train labels, test images and test labels, in that order, as a dataset. */
