@@ -1,5 +1,5 @@
-import { backend_util } from "@tensorflow/tfjs-core";
 import type { KernelAttributes } from "../kernel.ts";
+import { convolutionInfo } from "./window-info.ts";
 
 /** What a convolution reads and writes. */
 export interface ConvolutionGeometry {
@@ -26,15 +26,7 @@ export function convolutionGeometry(
   attributes: KernelAttributes,
 ): ConvolutionGeometry {
   if ((attributes.dataFormat ?? "NHWC") !== "NHWC") throw new Error("Convolutions are traced in NHWC only.");
-  type Four = [number, number, number, number];
-  const info = backend_util.computeConv2DInfo(
-    [...x] as Four,
-    [...filter] as Four,
-    attributes.strides as [number, number],
-    (attributes.dilations ?? 1) as [number, number],
-    attributes.pad as "same" | "valid" | number,
-    attributes.dimRoundingMode as "floor" | undefined,
-  );
+  const info = convolutionInfo(x, filter, attributes, false);
   const { batchSize: batch, inHeight: height, inWidth: width, padInfo } = info;
   return { ...info, batch, height, width, top: padInfo.top, left: padInfo.left };
 }

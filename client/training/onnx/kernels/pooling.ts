@@ -1,8 +1,8 @@
-import { backend_util } from "@tensorflow/tfjs-core";
 import type { GraphBuilder, Value } from "../graph-builder.ts";
-import type { KernelAttributes, KernelTable } from "../kernel.ts";
+import type { KernelTable } from "../kernel.ts";
 import { pooledConvolution, pooledResult } from "./pooled-convolution.ts";
 import { gatherRows } from "./rows.ts";
+import { poolInfo, type WindowInfo } from "./window-info.ts";
 
 /**
  * Max-pooling. Its gradient goes to the first maximum of a window in row-major order, by masks that the forward pass
@@ -31,21 +31,8 @@ export const POOLING: KernelTable = {
   },
 };
 
-type PoolInfo = ReturnType<typeof backend_util.computePool2DInfo>;
-
-function poolInfo(x: readonly number[], { filterSize, strides, pad, dimRoundingMode }: KernelAttributes): PoolInfo {
-  return backend_util.computePool2DInfo(
-    [...x] as [number, number, number, number],
-    filterSize as [number, number],
-    strides as [number, number],
-    1,
-    pad as "same" | "valid" | number,
-    dimRoundingMode as "floor" | undefined,
-  );
-}
-
 /** Whether the windows tile the image: no overlap, no padding, nothing left over. */
-function tiles(info: PoolInfo): boolean {
+function tiles(info: WindowInfo): boolean {
   return (
     info.strideHeight === info.filterHeight &&
     info.strideWidth === info.filterWidth &&
@@ -91,7 +78,7 @@ function unfold(dy: Value, { exceeds }: Fold, axis: number, graph: GraphBuilder)
 }
 
 /** Columns first, then rows: ties then go to the first row, and in it to the first column. */
-function foldTiles(x: Value, info: PoolInfo, graph: GraphBuilder): { max: Value; columns: Fold; rows: Fold } {
+function foldTiles(x: Value, info: WindowInfo, graph: GraphBuilder): { max: Value; columns: Fold; rows: Fold } {
   const { batchSize, outHeight, filterHeight, outWidth, filterWidth, inChannels } = info;
   const tiled = graph.reshape(x, [batchSize * outHeight, filterHeight, outWidth, filterWidth, inChannels]);
   const columns = fold(tiled, 3, graph);
@@ -99,13 +86,13 @@ function foldTiles(x: Value, info: PoolInfo, graph: GraphBuilder): { max: Value;
   return { max: rows.max, columns, rows };
 }
 
-function unfoldTiles(x: Value, dy: Value, info: PoolInfo, graph: GraphBuilder): Value {
+function unfoldTiles(x: Value, dy: Value, info: WindowInfo, graph: GraphBuilder): Value {
   const { columns, rows, max } = foldTiles(x, info, graph);
   return unfold(unfold(graph.reshape(dy, max.shape), rows, 1, graph), columns, 3, graph);
 }
 
 /** Any windows: their elements gathered as [n, windows, elements, C], −∞ for the padding. */
-function windows(x: Value, info: PoolInfo, graph: GraphBuilder): { max: Value; winner: Value; reads: Int32Array } {
+function windows(x: Value, info: WindowInfo, graph: GraphBuilder): { max: Value; winner: Value; reads: Int32Array } {
   const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, filterHeight, filterWidth } = info;
   const pixels = inHeight * inWidth;
   const elements = filterHeight * filterWidth;
@@ -129,7 +116,7 @@ function windows(x: Value, info: PoolInfo, graph: GraphBuilder): { max: Value; w
 }
 
 /** Each pixel sums what the windows that hold it send it: the inverse of the table that gathered them. */
-function scatterWindows(x: Value, dy: Value, info: PoolInfo, graph: GraphBuilder): Value {
+function scatterWindows(x: Value, dy: Value, info: WindowInfo, graph: GraphBuilder): Value {
   const { winner, reads } = windows(x, info, graph);
   const [batch, count, , channels] = winner.shape;
   const elements = info.filterHeight * info.filterWidth;

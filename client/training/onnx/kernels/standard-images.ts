@@ -1,17 +1,17 @@
-import { backend_util } from "@tensorflow/tfjs-core";
 import type { GraphBuilder, Value } from "../graph-builder.ts";
-import type { KernelAttributes, KernelTable, LoweringContext, TracedKernel } from "../kernel.ts";
+import type { KernelTable, LoweringContext, TracedKernel } from "../kernel.ts";
 import type { OnnxAttribute } from "../model-proto.ts";
 import { activate } from "./elementwise.ts";
+import { convolutionInfo, poolInfo, type WindowInfo } from "./window-info.ts";
 
 /** Convolutions and pools as ONNX's operators of that name, which take images as [n, C, H, W]. */
 export const STANDARD_IMAGES: KernelTable = {
   Conv2D: {
-    infer: ({ x, filter }, attributes) => convolution(x.shape, filter.shape, attributes, false),
+    infer: ({ x, filter }, attributes) => windowed(convolutionInfo(x.shape, filter.shape, attributes, false)),
     lower: (kernel, context) => convolve(kernel, context, false),
   },
   FusedConv2D: {
-    infer: ({ x, filter }, attributes) => convolution(x.shape, filter.shape, attributes, false),
+    infer: ({ x, filter }, attributes) => windowed(convolutionInfo(x.shape, filter.shape, attributes, false)),
     lower: (kernel, context) => {
       const { graph, value } = context;
       const { bias } = kernel.inputs;
@@ -21,51 +21,22 @@ export const STANDARD_IMAGES: KernelTable = {
     },
   },
   DepthwiseConv2dNative: {
-    infer: ({ x, filter }, attributes) => convolution(x.shape, filter.shape, attributes, true),
+    infer: ({ x, filter }, attributes) => windowed(convolutionInfo(x.shape, filter.shape, attributes, true)),
     lower: (kernel, context) => convolve(kernel, context, true),
   },
   MaxPool: {
-    infer: ({ x }, attributes) => pool(x.shape, attributes),
+    infer: ({ x }, attributes) => windowed(poolInfo(x.shape, attributes)),
     lower: (kernel, context) => pooled("MaxPool", kernel, context, {}),
   },
   AvgPool: {
-    infer: ({ x }, attributes) => pool(x.shape, attributes),
+    infer: ({ x }, attributes) => windowed(poolInfo(x.shape, attributes)),
     // A window averages the pixels that it sees.
     lower: (kernel, context) => pooled("AveragePool", kernel, context, { count_include_pad: 0 }),
   },
 };
 
-type Four = [number, number, number, number];
-type Info = ReturnType<typeof backend_util.computeConv2DInfo>;
-
-function convolution(
-  x: readonly number[],
-  filter: readonly number[],
-  attributes: KernelAttributes,
-  depthwise: boolean,
-) {
-  const info = backend_util.computeConv2DInfo(
-    [...x] as Four,
-    [...filter] as Four,
-    attributes.strides as [number, number],
-    (attributes.dilations ?? 1) as [number, number],
-    attributes.pad as "same" | "valid" | number,
-    attributes.dimRoundingMode as "floor" | undefined,
-    depthwise,
-  );
-  return { type: "float32", shape: info.outShape, info } as const;
-}
-
-function pool(x: readonly number[], { filterSize, strides, pad, dimRoundingMode }: KernelAttributes) {
-  const info = backend_util.computePool2DInfo(
-    [...x] as Four,
-    filterSize as [number, number],
-    strides as [number, number],
-    1,
-    pad as "same" | "valid" | number,
-    dimRoundingMode as "floor" | undefined,
-  );
-  return { type: "float32", shape: info.outShape, info } as const;
+function windowed({ outShape }: WindowInfo) {
+  return { type: "float32", shape: outShape } as const;
 }
 
 function convolve(
@@ -74,7 +45,7 @@ function convolve(
   depthwise: boolean,
 ): Value {
   const { graph, value } = context;
-  const { info } = convolution(x.shape, filter.shape, attributes, depthwise);
+  const info = convolutionInfo(x.shape, filter.shape, attributes, depthwise);
   const [height, width, channels, last] = filter.shape;
   // HWIO as OIHW; a depthwise filter [H, W, C, multiples] as [C · multiples, 1, H, W], in groups of one channel.
   const perm = depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1];
@@ -94,11 +65,11 @@ function pooled(
   { graph, value }: LoweringContext,
   options: Readonly<Record<string, OnnxAttribute>>,
 ): Value {
-  const { info } = pool(x.shape, attributes);
+  const info = poolInfo(x.shape, attributes);
   return asImages(op, [value(x)], info, { ...windowOptions(info), ...options }, graph);
 }
 
-function windowOptions({ filterHeight, filterWidth, strideHeight, strideWidth, padInfo }: Info) {
+function windowOptions({ filterHeight, filterWidth, strideHeight, strideWidth, padInfo }: WindowInfo) {
   return {
     kernel_shape: [filterHeight, filterWidth],
     strides: [strideHeight, strideWidth],
@@ -110,7 +81,7 @@ function windowOptions({ filterHeight, filterWidth, strideHeight, strideWidth, p
 function asImages(
   op: string,
   [images, ...others]: readonly Value[],
-  { batchSize, outChannels, outHeight, outWidth }: Info,
+  { batchSize, outChannels, outHeight, outWidth }: WindowInfo,
   options: Readonly<Record<string, OnnxAttribute>>,
   graph: GraphBuilder,
 ): Value {

@@ -1,5 +1,5 @@
-import { backend_util } from "@tensorflow/tfjs-core";
 import type { KernelAttributes } from "../kernel.ts";
+import { convolutionInfo, poolInfo, type WindowInfo } from "./window-info.ts";
 
 /** Which pixels the windows of a depthwise convolution or a pool see, whatever their strides, padding and dilation. */
 export interface WindowTables {
@@ -18,21 +18,8 @@ export interface WindowTables {
   readonly counts: Int32Array;
 }
 
-type ConvolutionInfo = ReturnType<typeof backend_util.computeConv2DInfo>;
-type Four = [number, number, number, number];
-
 export function poolTables(x: readonly number[], attributes: KernelAttributes): WindowTables {
-  const { filterSize, strides, pad, dimRoundingMode } = attributes;
-  return windowTables(
-    backend_util.computePool2DInfo(
-      [...x] as Four,
-      filterSize as [number, number],
-      strides as [number, number],
-      1,
-      pad as "same" | "valid" | number,
-      dimRoundingMode as "floor" | undefined,
-    ),
-  );
+  return windowTables(poolInfo(x, attributes));
 }
 
 export function depthwiseTables(
@@ -40,20 +27,10 @@ export function depthwiseTables(
   filter: readonly number[],
   attributes: KernelAttributes,
 ): WindowTables {
-  return windowTables(
-    backend_util.computeConv2DInfo(
-      [...x] as Four,
-      [...filter] as Four,
-      attributes.strides as [number, number],
-      (attributes.dilations ?? 1) as [number, number],
-      attributes.pad as "same" | "valid" | number,
-      attributes.dimRoundingMode as "floor" | undefined,
-      true,
-    ),
-  );
+  return windowTables(convolutionInfo(x, filter, attributes, true));
 }
 
-function windowTables(info: ConvolutionInfo): WindowTables {
+function windowTables(info: WindowInfo): WindowTables {
   const pixels = info.inHeight * info.inWidth;
   const windows = info.outHeight * info.outWidth;
   const taps = info.filterHeight * info.filterWidth;
