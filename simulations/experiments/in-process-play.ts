@@ -9,7 +9,7 @@ import { rosterParameters } from "../../shared/secagg/roster-graph.ts";
 import { type CountedRound, countedRound, type Fidelity, sumsWhereTrained } from "../fleet/counting/counted-round.ts";
 import { type InProcessRoundOptions, runInProcess, type TrainingOrder } from "../fleet/in-process-round.ts";
 import type { Loss, RoundScript } from "../fleet/round-director.ts";
-import { trainingDesk } from "../fleet/round-training.ts";
+import { NO_UPDATE, trainingDesk } from "../fleet/round-training.ts";
 import type { TrainingPool } from "../fleet/training/training-pool.ts";
 import { type PlayedRound, type RoundObserver, summedOutcome } from "./federation.ts";
 import { plainSumEquals } from "./oracle.ts";
@@ -58,12 +58,7 @@ export async function playInProcess(
   const { agreement } = configuration;
   const counted = count(setting, round, opened, "played");
   const isSummedInPlace = !isReal && sumsWhereTrained(configuration);
-  const desk = trainingDesk(
-    setting.pool,
-    round.number,
-    setting.indexOf,
-    isSummedInPlace ? { ...agreement } : undefined,
-  );
+  const desk = trainingDesk(setting.pool, round.number, setting.indexOf, isSummedInPlace ? agreement : undefined);
   const trained = new Set<DeviceId>();
   let hasFailed = foreseen === UNFORESEEABLE;
 
@@ -108,8 +103,8 @@ export async function playInProcess(
     }
     const { survivors } = result;
     const sum = isSummedInPlace ? await desk.sum(survivors) : result.sum;
-    const untrained = survivors.find((id) => !isSummedInPlace && !trained.has(id));
-    if (untrained !== undefined) throw new Error(`${untrained} is in the sum and has not trained`);
+    const missing = survivors.find((id) => !isSummedInPlace && !trained.has(id));
+    if (missing !== undefined) throw new Error(`${missing} is in the sum and has not trained`);
     // Where nothing was masked there is nothing to compare.
     const exact = isReal ? plainSumEquals(sum, survivors, inputs, agreement.bits) : undefined;
     return { ...outline, outcome: summedOutcome(opened.decode(sum, survivors.length), survivors, exact) };
@@ -120,17 +115,9 @@ export async function playInProcess(
   }
 }
 
-const NOTHING_TRAINED: TrainingResult = {
-  parameters: new Float32Array(0),
-  examples: 0,
-  lossSum: 0,
-  correct: 0,
-  steps: 0,
-};
-
 /** Stands for the training of a device whose update is not going to be in the sum. A device may overwrite it. */
 function untrained({ parameters }: TrainingRequest, isUnread: boolean): TrainingResult {
-  return isUnread ? NOTHING_TRAINED : { ...NOTHING_TRAINED, parameters: parameters.slice() };
+  return isUnread ? NO_UPDATE : { ...NO_UPDATE, parameters: parameters.slice() };
 }
 
 const UNFORESEEABLE: ReadonlySet<DeviceId> = new Set();
@@ -152,7 +139,7 @@ async function rehearse(
     bytesOf: counted.bytesOf,
     model: () => opened.model,
     onOrders() {},
-    train: async () => NOTHING_TRAINED,
+    train: async () => NO_UPDATE,
     onTrainingError() {},
     onFacts() {},
     breathe: async () => {},

@@ -1,4 +1,5 @@
 import type { DeviceId } from "../../shared/protocol/ids.ts";
+import { addInto } from "../fleet/training/fleet-trainer.ts";
 
 /**
  * Whether the unmasked sum is the plain sum of the survivors' ring vectors, bit for bit. Only a process that owns every
@@ -17,10 +18,6 @@ export function plainSumEquals(
     addInto(plain, input);
   }
   return differences(plain, sum, 32 - bits) === 0;
-}
-
-function addInto(total: Int32Array, values: Int32Array): void {
-  for (let i = 0; i < total.length; i++) total[i] = (total[i] + values[i]) | 0;
 }
 
 /** Compared in the ring: both sides sign-extended from b bits. */

@@ -63,7 +63,7 @@ export function trainingDesk(
     async train(order) {
       orders.set(order.id, order);
       const result = await (begun[0] ?? begin(order, [order])).trained(jobOf(order));
-      return result ?? SUMMED;
+      return result ?? NO_UPDATE;
     },
     async sum(devices) {
       const summed = begun.length === 0 ? new Set<number>() : await begun[0].summed();
@@ -79,8 +79,14 @@ export function trainingDesk(
   };
 }
 
-/** The result of a device whose update is in a sum already. */
-const SUMMED: TrainingResult = { parameters: new Float32Array(0), examples: 0, lossSum: 0, correct: 0, steps: 0 };
+/** The result of a device that has no update to hand over: it is in a sum already, or is not going to be in one. */
+export const NO_UPDATE: TrainingResult = {
+  parameters: new Float32Array(0),
+  examples: 0,
+  lossSum: 0,
+  correct: 0,
+  steps: 0,
+};
 
 /** Without what else an agreement says: this crosses threads. */
 function summing({ transforms, slots, levels, clip, dimension }: SummingTerms): SummingTerms {

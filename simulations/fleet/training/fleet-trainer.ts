@@ -47,8 +47,6 @@ export interface TrainingJob {
 
 /** One thread's engine, with the model resident: a device comes as a job and leaves nothing behind. */
 export interface FleetTrainer {
-  /** Examples on a device. */
-  size(index: number): number;
   train(work: RoundWork, job: TrainingJob): Promise<TrainingResult>;
   /**
    * Trains, and adds the device's ring vector to `sum` (mod 2^32). For algorithms whose devices keep nothing.
@@ -88,7 +86,6 @@ export async function createFleetTrainer(setting: FleetSetting): Promise<FleetTr
   }
 
   return {
-    size: (index) => holdings.size(index),
     train: (work, job) => train(work, job),
     async trainInto(work, job, terms, sum) {
       trained ??= new Float32Array(work.parameters.length);
