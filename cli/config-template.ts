@@ -18,6 +18,10 @@ export function commentedConfiguration(config: RunConfig): string {
   for (const section of schemaProperties(schema, [], document)) {
     const value = document[section];
     const description = schemaAt(schema, [section])?.description ?? "";
+    if (value === undefined) {
+      lines.push("", `# ${section}: …  # ${description}`);
+      continue;
+    }
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       if (lines.at(-1)?.startsWith("  ")) lines.push("");
       lines.push(`${section}: ${inline(value)}  # ${description}`);

@@ -40,7 +40,7 @@ export function encodeLocalUpdate(
   transforms: readonly UpdateTransform[],
   half: DeviceHalf,
   received: Received,
-  { parameters, steps, examples, lossSum, correct, earlier }: TrainingResult,
+  { parameters, steps, examples, lossSum, correct, earlier, pads }: TrainingResult,
   learningRate: number,
   rounding: RoundingBits,
   ring?: Int32Array,
@@ -50,6 +50,7 @@ export function encodeLocalUpdate(
   const metrics = { examples, lossSum, correct };
   const context = {
     rounding,
+    ...(pads === undefined ? {} : { pads }),
     ...(earlier === undefined ? {} : { staleness: earlier.staleness }),
     ...(ring === undefined ? {} : { ring }),
   };

@@ -44,6 +44,8 @@ export interface RoundWatch {
   readonly stop: StopSignal;
   onSelected(invited: readonly DeviceId[]): void;
   onFacts(facts: readonly RoundFact[]): void;
+  /** Before masks are asked for. */
+  beforeMasks?(): void;
 }
 
 export interface HostedRound {
@@ -157,6 +159,7 @@ export function createRoundHost(options: RoundHostOptions): RoundHost {
       watch.onSelected(invited);
       const opened = openRound(provider, task, number, broadcast, invited, Math.floor(startedAt / 1000), {
         identityOf: (device) => keys.get(device),
+        ...(watch.beforeMasks === undefined ? {} : { beforeMasks: watch.beforeMasks }),
       });
       const traffic = await playLiveRound({
         round: opened.round,

@@ -53,6 +53,11 @@ export interface RoundPlan {
   readonly deadlines: { readonly configure: number; readonly train: number; readonly exchange: number };
   /** CONFIGURE and the model, the same bytes for every device. */
   readonly configuration: readonly Uint8Array[];
+  /**
+   * Called before the devices are sent what they make their masks from: from then on the sum may be opened. What it
+   * throws ends the round with nothing sent.
+   */
+  beforeMasks?(): void;
   /** Begins secure aggregation among the devices that trained. */
   createSecAgg(trained: readonly DeviceId[]): ServerSecAgg;
 }
@@ -196,6 +201,7 @@ export function createRound(plan: RoundPlan): Round {
   }
 
   function enterExchange(now: number, session: ServerSecAgg): void {
+    if (session.stage === "mask") plan.beforeMasks?.();
     // Uploads take turns, and each turn has a deadline of its own.
     const gate = session.stage === "mask" ? createUploadGate(plan.deadlines.exchange) : undefined;
     state = { kind: "exchanging", session, gate };

@@ -35,6 +35,8 @@ export interface FederatedTask {
   readonly simulationSeed?: number;
   /** The pinned enrolment authority's key, at `active-server`. */
   readonly authority?: Uint8Array;
+  /** Adds the coordinator's noise to a round's unmasked sum, before anything is made of it; absent: it adds none. */
+  addNoise?(sum: Int32Array, round: number): void;
   /** Certificates that were verified in earlier rounds. */
   readonly certificates?: CertificateCache;
 }
@@ -47,6 +49,8 @@ export interface Broadcast {
   readonly lost: readonly number[];
   /** Models that newer ones have replaced and that devices may still answer for, the newest first. */
   readonly earlier?: readonly ParameterVector[];
+  /** What this round agrees on in the place of what the task's other rounds do. */
+  readonly terms?: Partial<Pick<SecAggAgreement, "transforms" | "clip">>;
 }
 
 export interface OpenRound {
@@ -66,6 +70,8 @@ export interface OpenRoundOptions {
   identityOf?(device: DeviceId): Uint8Array | undefined;
   /** Another coordinator's side of secure aggregation than the protocol's own: a simulation that only counts it. */
   createSecAgg?(options: ServerSecAggOptions): ServerSecAgg;
+  /** Called before masks are asked for (see `server/round.ts`). */
+  beforeMasks?(): void;
 }
 
 /** Opens a round of `task` on what is broadcast, for the devices that were selected. */
@@ -73,15 +79,15 @@ export function openRound(
   provider: CryptoProvider,
   task: FederatedTask,
   number: number,
-  { values, lost }: Broadcast,
+  { values, lost, terms: adapted }: Broadcast,
   invited: readonly DeviceId[],
   nowSeconds: number,
-  { identityOf, createSecAgg }: OpenRoundOptions = {},
+  { identityOf, createSecAgg, beforeMasks }: OpenRoundOptions = {},
 ): OpenRound {
   const { terms } = task;
   const roundId = encodeRoundId(number);
   const model = parameterBytes(values);
-  const agreement: SecAggAgreement = { ...terms, roundId, modelHash: provider.sha256(model) };
+  const agreement: SecAggAgreement = { ...terms, ...adapted, roundId, modelHash: provider.sha256(model) };
   const context = contextHash(provider, agreement);
   const binding = { roundId, context };
   const configuration: Configuration = {
@@ -93,7 +99,7 @@ export function openRound(
     deadlines: task.deadlines,
     ...(task.simulationSeed === undefined ? {} : { simulationSeed: task.simulationSeed }),
   };
-  const quorum = firstQuorum(terms.floors.minCohort, task.goal);
+  const quorum = Math.max(firstQuorum(terms.floors.minCohort, task.goal), terms.minSurvivors);
   const round = createRound({
     ...binding,
     invited,
@@ -105,6 +111,7 @@ export function openRound(
       encodeConfiguration(binding, configuration),
       ...(model.length > LARGEST_SENT_MODEL ? [] : [encodeModel(binding, model)]),
     ],
+    ...(beforeMasks === undefined ? {} : { beforeMasks }),
     createSecAgg(trained) {
       const create = createSecAgg ?? (terms.mode === "plaintext" ? createPlaintextServer : createServerSecAgg);
       return create({
@@ -125,7 +132,10 @@ export function openRound(
     binding,
     configuration,
     model,
-    decode: (sum, survivors) => decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number }),
+    decode(sum, survivors) {
+      task.addNoise?.(sum, number);
+      return decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number });
+    },
   };
 }
 

@@ -13,6 +13,8 @@ export interface TrainingTask extends LocalTraining {
 }
 
 export interface TrainingResult {
+  /** The device did not train: it only pads a round's roster, with a zero update that says nothing. */
+  readonly pads?: true;
   /** The parameters after training, a vector that is the caller's. */
   readonly parameters: ParameterVector;
   /** Where training began, where that is not the round's own model: a device that waited for others to train. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RunEvent } from "../../shared/protocol/events.ts";
+import type { LedgerEntry } from "../../shared/protocol/ledger-entry.ts";
 import type { AbandonReason } from "../../shared/protocol/reasons.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
@@ -47,6 +48,8 @@ export interface RunReader {
   latestCheckpoint(): Checkpoint | undefined;
   /** Events after sequence number `since`, ascending, at most `limit`; all without them. */
   events(since?: number, limit?: number): RunEvent[];
+  /** What was released under differential privacy, in order; whatever became of the rounds. */
+  ledger(): LedgerEntry[];
   /** Lets go of the file. Whatever is asked afterwards throws. */
   close(): void;
 }
@@ -127,6 +130,10 @@ export function runReader(database: SqliteDatabase, path: string): RunReader {
       const sql = "SELECT document FROM events WHERE seq > ? ORDER BY seq LIMIT ?";
       const rows = all<{ document: string }>(sql, since, limit);
       return rows.map((row) => parse<RunEvent>(row.document));
+    },
+    ledger() {
+      const rows = all<{ document: string }>("SELECT document FROM privacy_ledger ORDER BY entry");
+      return rows.map((row) => parse<LedgerEntry>(row.document));
     },
     close() {
       database.close();

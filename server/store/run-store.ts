@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type ParameterVector, parameterBytes } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { RunEvent } from "../../shared/protocol/events.ts";
+import type { LedgerEntry } from "../../shared/protocol/ledger-entry.ts";
 import type { AbandonReason } from "../../shared/protocol/reasons.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import type { RunMeta } from "../../shared/protocol/run-meta.ts";
@@ -43,6 +44,12 @@ export interface RunStore extends RunReader {
    * @throws {Error} when one is noted already, or the round is not open; then none is noted.
    */
   markUploadsUsed(round: number, devices: readonly string[]): void;
+  /**
+   * Enters a release of an open round in the privacy ledger, before its sum can be opened. There is no way to take it
+   * out again.
+   * @throws {Error} when the round is not open, or has been charged already
+   */
+  charge(entry: LedgerEntry): void;
   /** Who may take part. */
   readonly enrolment: EnrolmentStore;
   /** Also lets another process open the run. */
@@ -146,6 +153,13 @@ function runStore(
     });
   }
 
+  function requireOpen(round: number): void {
+    const state = database.prepare("SELECT outcome FROM rounds WHERE round = ?").get(round) as
+      | { outcome: string }
+      | undefined;
+    if (state?.outcome !== "open") throw new Error(`round ${round} is not open`);
+  }
+
   /** Every round is closed once: by its commit, its abandonment, or on resume. */
   function closeRound(round: number, record: RoundRecord): void {
     if (record.round !== round) throw new Error(`the record of round ${record.round} is not that of round ${round}`);
@@ -227,15 +241,24 @@ function runStore(
     nextSequence: () => reporting(path, nextSequence),
     markUploadsUsed(round, devices) {
       transaction(() => {
-        const state = database.prepare("SELECT outcome FROM rounds WHERE round = ?").get(round) as
-          | { outcome: string }
-          | undefined;
-        if (state?.outcome !== "open") throw new Error(`round ${round} is not open`);
+        requireOpen(round);
         for (const device of devices) {
           if (run("INSERT OR IGNORE INTO used_uploads (round, device) VALUES (?, ?)", round, device) !== 1) {
             throw new Error(`the upload of device ${device} in round ${round} has been used already`);
           }
         }
+      });
+    },
+    charge(entry) {
+      const { round } = entry;
+      transaction(() => {
+        requireOpen(round);
+        const changes = run(
+          "INSERT OR IGNORE INTO privacy_ledger (round, document) VALUES (?, ?)",
+          round,
+          JSON.stringify(entry),
+        );
+        if (changes !== 1) throw new Error(`round ${round} has been charged already`);
       });
     },
     enrolment: enrolmentStore(database, path),

@@ -49,6 +49,12 @@ export const MIGRATIONS: readonly string[] = [
      revoked_at INTEGER,
      last_name TEXT
    ) WITHOUT ROWID;`,
+  `-- One row for each sum that was about to be opened under differential privacy. Rows are added, and never changed.
+   CREATE TABLE privacy_ledger (
+     entry INTEGER PRIMARY KEY CHECK (entry > 0),
+     round INTEGER NOT NULL UNIQUE REFERENCES rounds (round),
+     document TEXT NOT NULL
+   );`,
 ];
 
 /** Marks the file as a run's database ("Murm"), so that no other SQLite file is taken for one. */

@@ -103,6 +103,11 @@ export const ERROR_CATALOGUE = {
     hint: "Use --resume to go on with it, or another --out.",
     exitCode: 2,
   },
+  "privacy-budget-spent": {
+    what: "The next round would spend more than the run may: its model would tell more of a device than was promised.",
+    hint: "Go on with the model there is, or start a new run with fewer rounds, more noise or a larger `privacy.epsilon`.",
+    exitCode: 7,
+  },
   "run-failed": {
     what: "The run ended before its rounds were done.",
     hint: "`murmur show RUN` lists why each round was abandoned.",

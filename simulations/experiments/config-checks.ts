@@ -2,9 +2,13 @@ import { MurmurError } from "../../shared/protocol/errors.ts";
 import { type AgreedParameters, secaggParameters } from "../../shared/secagg/graph-parameters.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
+import { checkPrivacy } from "./privacy/config-checks.ts";
 
 /** What is wrong between the keys of a configuration, each of which is right by itself. Empty when nothing is. */
 export function checkRunConfig(config: RunConfig): MurmurError[] {
+  // How many devices a round has rests on the privacy section, where there is one.
+  const privacy = checkPrivacy(config);
+  if (privacy.length > 0) return privacy;
   const cohort = checkCohort(config);
   // What a roster needs can only be asked where there can be a roster.
   const rest = cohort.length > 0 ? cohort : [...checkProtection(config), ...checkRing(config)];

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { algorithmSchema } from "./config-algorithm.ts";
+import { privacySchema } from "./config-privacy.ts";
 import { taskSchema } from "./config-task.ts";
 import { trainSchema } from "./config-train.ts";
 import { duration } from "./config-values.ts";
+import { privacyPlan } from "./privacy/privacy-plan.ts";
 import { parseThreshold, THRESHOLD_METRICS } from "./thresholds.ts";
 
 /** What devices are told in milliseconds of 32 bits, and should not wait for longer. */
@@ -183,6 +185,9 @@ export const runConfigSchema = z
     round: round.prefault({}).meta({ description: "how a round goes" }),
     quantise: quantise.prefault({}).meta({ description: "from real numbers to the ring" }),
     secagg: secagg.prefault({}).meta({ description: "secure aggregation" }),
+    privacy: privacySchema.exactOptional().meta({
+      description: "differential privacy for each device; absent: none",
+    }),
     serve: serve.prefault({}).meta({ description: "how `murmur serve` is reached; `murmur run` passes it over" }),
     thresholds: z
       .array(threshold)
@@ -203,9 +208,11 @@ export function configDocument(config: RunConfig): RunConfigDocument {
 
 /**
  * How many devices a round invites: ⌈cohort · overSelection⌉, rounding errors aside (20 · 1.3 is 26). Devices that have
- * trained already are not invited in vain.
+ * trained already are not invited in vain. Under differential privacy a round has its constant roster, whoever was drawn.
  */
 export function invitedPerRound(config: RunConfig): number {
+  const plan = privacyPlan(config);
+  if (plan !== undefined) return plan.roster;
   if (config.round.buffered !== undefined) return config.round.cohort;
   return Math.ceil(config.round.cohort * config.round.overSelection - 1e-9);
 }

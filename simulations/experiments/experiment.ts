@@ -1,12 +1,13 @@
 import { chooseEngine } from "../../client/training/engines.ts";
 import type { Trainer } from "../../client/training/trainer.ts";
-import type { FederatedTask } from "../../server/task.ts";
+import type { Broadcast, FederatedTask } from "../../server/task.ts";
 import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import { fedBuff } from "../../shared/learning/algorithms/fedbuff.ts";
-import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
+import type { Algorithm, AlgorithmState } from "../../shared/learning/algorithms/index.ts";
 import type { ModelDefinition } from "../../shared/learning/models/index.ts";
-import { initialParameters } from "../../shared/learning/models/model-parameters.ts";
+import { initialParameters, parameterManifestFor } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
+import { refuseStatistics } from "../../shared/learning/private-models.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { type Dataset, loadDataset, shareDataset } from "../datasets/index.ts";
 import { type Holdings, holdExamples } from "../datasets/partitions/holdings.ts";
@@ -15,6 +16,9 @@ import { type CreatePool, createLocalPool, type TrainingPool } from "../fleet/tr
 import { loadModel } from "../load-model.ts";
 import type { RunConfig } from "./config.ts";
 import { loadAlgorithm } from "./load-algorithm.ts";
+import { privacyPlan } from "./privacy/privacy-plan.ts";
+import { type PrivateState, privateAlgorithm } from "./privacy/private-algorithm.ts";
+import { privateTerms } from "./privacy/private-terms.ts";
 import { type RecordedInputs, recordInputs } from "./recorded-inputs.ts";
 import { createTask } from "./task-terms.ts";
 
@@ -32,6 +36,8 @@ export interface Experiment {
   readonly algorithm: Algorithm;
   /** What trains: the configuration's engine, or its fallback. */
   readonly engine: Trainer["engine"];
+  /** What the next round agrees on in the place of what the task's others do; absent: nothing. */
+  roundTerms?(state: AlgorithmState): Broadcast["terms"];
   /** Before the first round, drawn from the seed. */
   readonly initial: ParameterVector;
   /** On the public test set. Numbers that are predicted are near or far, not right or wrong: they have no accuracy. */
@@ -63,7 +69,10 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
   const initial = initialParameters(model, seededRandom(seed, "parameters"));
   const named = await loadAlgorithm(config, initial);
   const { buffered } = config.round;
-  const algorithm: Algorithm = buffered === undefined ? named : fedBuff(named, buffered);
+  const plan = privacyPlan(config);
+  if (plan !== undefined) refuseStatistics(config.task.model, parameterManifestFor(model));
+  const personal = plan === undefined ? undefined : privateAlgorithm(named, plan);
+  const algorithm: Algorithm = personal ?? (buffered === undefined ? named : fedBuff(named, buffered));
   const values = algorithm.broadcast(algorithm.init(initial)).length;
   const task = createTask(config, provider, taskId, values, holdings.largest, authority, algorithm);
   const { engine, instead } = await chooseEngine(model, config.train.engine, config.train.fallback);
@@ -90,6 +99,9 @@ export async function prepareExperiment(options: ExperimentOptions): Promise<Exp
     pool,
     algorithm,
     initial,
+    ...(plan?.indicator === undefined
+      ? {}
+      : { roundTerms: (state) => privateTerms(plan, config, values, (state as PrivateState).clipNorm) }),
     async evaluate(parameters) {
       const { examples, correct, lossSum } = await pool.evaluate(parameters);
       const loss = lossSum / examples;

@@ -34,6 +34,8 @@ export interface RoundObserver {
   onFacts(facts: readonly RoundFact[]): void;
   /** A device's engine failed; the round goes on without it. */
   onTrainingError(device: DeviceId, error: unknown): void;
+  /** Before masks are asked for: from then on the round's sum may be opened. */
+  beforeMasks?(): void;
   /** Lets the process's other events in. */
   breathe(): Promise<void>;
   readonly stop: StopSignal;
@@ -67,10 +69,15 @@ export interface SummedOutcome {
 
 /** The outcome of a round's sum, once the transforms' server halves have run over it. */
 export function summedOutcome(
-  { values, metrics }: FloatSum,
+  { values, metrics, withinNorm }: FloatSum,
   survivors: readonly DeviceId[],
   exact?: boolean,
 ): SummedOutcome {
-  const aggregate = { delta: values, weight: metrics.weight ?? 0, survivors: survivors.length };
+  const aggregate = {
+    delta: values,
+    weight: metrics.weight ?? 0,
+    survivors: survivors.length,
+    ...(withinNorm === undefined ? {} : { withinNorm }),
+  };
   return { kind: "summed", aggregate, metrics, survivors, ...(exact === undefined ? {} : { exact }) };
 }

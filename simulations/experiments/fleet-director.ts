@@ -3,6 +3,7 @@ import { firstQuorum } from "../../server/task.ts";
 import { forwardMacsFor } from "../../shared/learning/models/model-cost.ts";
 import { HEADER_BYTES } from "../../shared/protocol/frame.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
+import type { SecureRandom } from "../../shared/random/secure-random.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
 import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
 import { secaggParameters } from "../../shared/secagg/graph-parameters.ts";
@@ -15,11 +16,22 @@ import { phoneDirector } from "../fleet/phone-director.ts";
 import { idealDirector, type RoundDirector } from "../fleet/round-director.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 import type { Experiment } from "./experiment.ts";
+import { drawRoster, secureCoins, seededCoins } from "./privacy/draw-roster.ts";
+import { type PrivacyPlan, privacyPlan } from "./privacy/privacy-plan.ts";
 
-/** Who comes to a run's rounds, as its configuration has the fleet. */
-export function fleetDirector(experiment: Experiment, nameOf: (device: number) => DeviceId): RoundDirector {
+/**
+ * Who comes to a run's rounds, as its configuration has the fleet.
+ * @param random for the coins of a run that does not take them from its seed
+ */
+export function fleetDirector(
+  experiment: Experiment,
+  nameOf: (device: number) => DeviceId,
+  random: SecureRandom,
+): RoundDirector {
   const { config, task, holdings } = experiment;
   const { phones } = config.fleet;
+  const plan = privacyPlan(config);
+  if (plan !== undefined) return sampledFleet(config, plan, nameOf, random);
   if (phones === undefined) return drawnFleet(config, nameOf);
   const { era, network, availability, computeError, minimumCharge } = phones;
   const { devices: size } = config.fleet;
@@ -65,13 +77,35 @@ function drawnFleet(config: RunConfig, nameOf: (device: number) => DeviceId): Ro
       const random = seededRandom(seed, "selection", round);
       const { devices } = config.fleet;
       const invited = invitedPerRound(config);
-      if (mayTake === undefined) return [...selectPlaces(devices, invited, random)];
+      if (mayTake === undefined) return { invited: [...selectPlaces(devices, invited, random)] };
       // In the order of their names, which is that of their numbers, as a coordinator on sockets draws them.
-      const able = Array.from({ length: devices }, (_, device) => device).filter(mayTake);
-      return Array.from(selectPlaces(able.length, invited, random), (place) => able[place]);
+      const able = placesOf(devices).filter(mayTake);
+      return { invited: Array.from(selectPlaces(able.length, invited, random), (place) => able[place]) };
     },
     lost: (round, device) => drawn(round, nameOf(device)),
   });
+}
+
+/** Rounds under differential privacy: a Poisson cohort in a constant roster. */
+function sampledFleet(
+  { seed, fleet }: RunConfig,
+  { privacy, sampling, roster }: PrivacyPlan,
+  nameOf: (device: number) => DeviceId,
+  random: SecureRandom,
+): RoundDirector {
+  const drawn = dropoutPlan(seed, fleet.dropout);
+  return idealDirector({
+    select(round, mayTake = () => true) {
+      const coins = privacy.randomness === "seeded" ? seededCoins(seed, round) : secureCoins(random);
+      const { members, pads } = drawRoster(placesOf(fleet.devices).filter(mayTake), sampling, roster, coins);
+      return { invited: members, pads };
+    },
+    lost: (round, device) => drawn(round, nameOf(device)),
+  });
+}
+
+function placesOf(devices: number): number[] {
+  return Array.from({ length: devices }, (_, device) => device);
 }
 
 /** What a round asks of a phone, from the task's terms. */

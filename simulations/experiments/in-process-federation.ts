@@ -97,7 +97,7 @@ function federationOf(experiment: Experiment, options: InProcessOptions): InProc
     memoryOf: (device) => options.memories.of(device),
     observeInput: (device, _roundId, input) => inputs.set(device, input),
   });
-  const director = fleetDirector(experiment, fleet.name);
+  const director = fleetDirector(experiment, fleet.name, provider.random);
   const setting: PlaySetting = {
     provider,
     task,
@@ -155,6 +155,7 @@ function federationOf(experiment: Experiment, options: InProcessOptions): InProc
       invited,
       script,
       lost: (id) => (course === undefined ? script.lost(fleet.index(id)) : course.lost.get(id)),
+      isPad: (id) => script.pads?.has(fleet.index(id)) ?? false,
       earlier: (id) => earlierModel(broadcast, script.trainedFrom?.(fleet.index(id))),
     };
     const played = await playInProcess(setting, round, observer);

@@ -36,6 +36,8 @@ export interface RoundToPlay {
   readonly invited: readonly DeviceId[];
   readonly script: RoundScript;
   lost(id: DeviceId): Loss | undefined;
+  /** Whether it only pads the roster: it is in the round like any other, with a zero update. */
+  isPad(id: DeviceId): boolean;
   /** Where a device began that trained before the round. */
   earlier(id: DeviceId): EarlierModel | undefined;
 }
@@ -53,7 +55,13 @@ export async function playInProcess(
   const { fidelity, inputs } = setting;
   inputs.clear();
   const isReal = fidelity === "real";
-  const opened = open(setting, round, observer, isReal ? undefined : (session) => counted.createSecAgg(session));
+  const opened = open(
+    setting,
+    round,
+    observer,
+    isReal ? undefined : (session) => counted.createSecAgg(session),
+    observer.beforeMasks,
+  );
   const { configuration } = opened;
   const { agreement } = configuration;
   const counted = count(setting, round, opened, "played");
@@ -63,6 +71,7 @@ export async function playInProcess(
   let hasFailed = foreseen === UNFORESEEABLE;
 
   async function train(order: TrainingOrder): Promise<TrainingResult> {
+    if (round.isPad(order.id)) return { ...untrained(order.request, isSummedInPlace), pads: true };
     // After a failure others may take the failed one's place: then whoever says that it has trained has to have.
     if (!foreseen.has(order.id) && !hasFailed) return untrained(order.request, isSummedInPlace);
     try {
@@ -83,7 +92,9 @@ export async function playInProcess(
         ? { device: setting.device, bytesOf: (frame: Uint8Array) => frame.length, model: () => opened.model.slice() }
         : { device: counted.device, bytesOf: counted.bytesOf, model: () => opened.model }),
       onOrders: (orders) =>
-        desk.prepare(orders.filter(({ id }) => foreseen.has(id)).map((order) => withEarlier(round, order))),
+        desk.prepare(
+          orders.filter(({ id }) => foreseen.has(id) && !round.isPad(id)).map((order) => withEarlier(round, order)),
+        ),
       train,
       onTrainingError: observer.onTrainingError,
       onFacts: observer.onFacts,
@@ -102,8 +113,9 @@ export async function playInProcess(
       return { ...outline, outcome: { kind: "abandoned", ...abandoned } };
     }
     const { survivors } = result;
-    const sum = isSummedInPlace ? await desk.sum(survivors) : result.sum;
-    const missing = survivors.find((id) => !isSummedInPlace && !trained.has(id));
+    const contributors = survivors.filter((id) => !round.isPad(id));
+    const sum = isSummedInPlace ? await desk.sum(contributors) : result.sum;
+    const missing = contributors.find((id) => !isSummedInPlace && !trained.has(id));
     if (missing !== undefined) throw new Error(`${missing} is in the sum and has not trained`);
     // Where nothing was masked there is nothing to compare.
     const exact = isReal ? plainSumEquals(sum, survivors, inputs, agreement.bits) : undefined;
@@ -158,9 +170,10 @@ function open(
   { number, broadcast, invited }: RoundToPlay,
   { startsAt }: RoundObserver,
   createSecAgg: CountedRound["createSecAgg"] | undefined,
+  beforeMasks: RoundObserver["beforeMasks"] = () => {},
 ): OpenRound {
   const nowSeconds = Math.floor(startsAt / 1000);
-  const options = createSecAgg === undefined ? {} : { createSecAgg };
+  const options = { beforeMasks, ...(createSecAgg === undefined ? {} : { createSecAgg }) };
   return openRound(provider, task, number, broadcast, invited, nowSeconds, options);
 }
 

@@ -3,6 +3,7 @@ import type { DeviceState, StageCounts } from "../../shared/protocol/events.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { DropReason, Stage } from "../../shared/protocol/reasons.ts";
 import type { EventRecorder } from "./event-recorder.ts";
+import { OWN_NAMES, type PublishedNames } from "./privacy/published-names.ts";
 
 /** Turns a round's facts into events, and into what its record needs: drops by reason, seconds a stage. */
 export interface RoundLog {
@@ -10,6 +11,8 @@ export interface RoundLog {
   take(facts: readonly RoundFact[]): void;
   /** Enters a stage that the round itself does not know of. */
   enter(stage: Stage, expected: number): void;
+  /** A text as it may leave the coordinator: devices are called what they are called in events. */
+  publish(text: string): string;
   /** Ends the last stage. */
   close(survivors: readonly DeviceId[]): void;
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
@@ -23,7 +26,13 @@ export interface RoundLog {
 const ANSWERED: Partial<Record<Stage, DeviceState>> = { configure: "training", train: "trained", mask: "masked" };
 
 /** @param stopwatch milliseconds since some moment, by a clock that nobody sets */
-export function createRoundLog(round: number, recorder: EventRecorder, stopwatch: () => number): RoundLog {
+export function createRoundLog(
+  round: number,
+  recorder: EventRecorder,
+  stopwatch: () => number,
+  namesOf: (roster: readonly DeviceId[]) => PublishedNames = () => OWN_NAMES,
+): RoundLog {
+  let names = OWN_NAMES;
   const drops: Partial<Record<DropReason, number>> = {};
   const seconds: Partial<Record<Stage, number>> = {};
   const trainingFailures: string[] = [];
@@ -49,7 +58,7 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
     else if (stage === "mask") counts.masked++;
     else if (stage === "unmask") counts.shares++;
     const state = ANSWERED[stage];
-    if (state !== undefined) recorder.emit("device.state", { changes: [[device, state]] }, round);
+    if (state !== undefined) recorder.emit("device.state", { changes: [[names.of(device), state]] }, round);
   }
 
   return {
@@ -59,10 +68,16 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
     get lost() {
       return counts.lost;
     },
+    publish: (text) => names.in(text),
     selected(invited) {
+      names = namesOf(invited);
       counts.selected = invited.length;
       recorder.emit("round.started", { invited: invited.length }, round);
-      recorder.emit("device.state", { changes: invited.map((device) => [device, "selected"] as const) }, round);
+      recorder.emit(
+        "device.state",
+        { changes: invited.map((device) => [names.of(device), "selected"] as const) },
+        round,
+      );
     },
     take(facts) {
       for (const fact of facts) {
@@ -78,9 +93,10 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
             drops[reason] = (drops[reason] ?? 0) + 1;
             counts.lost++;
             if (reason === "training-failed" && detail !== undefined) trainingFailures.push(detail);
-            const payload = { id: device, at: stage, reason, ...(detail === undefined ? {} : { detail }) };
-            recorder.emit("device.lost", payload, round);
-            recorder.emit("device.state", { changes: [[device, "lost"]] }, round);
+            const id = names.of(device);
+            const why = detail === undefined ? {} : { detail: names.in(detail) };
+            recorder.emit("device.lost", { id, at: stage, reason, ...why }, round);
+            recorder.emit("device.state", { changes: [[id, "lost"]] }, round);
             break;
           }
         }
@@ -90,7 +106,11 @@ export function createRoundLog(round: number, recorder: EventRecorder, stopwatch
     close(survivors) {
       endStage();
       if (survivors.length > 0) {
-        recorder.emit("device.state", { changes: survivors.map((device) => [device, "summed"] as const) }, round);
+        recorder.emit(
+          "device.state",
+          { changes: survivors.map((device) => [names.of(device), "summed"] as const) },
+          round,
+        );
       }
     },
   };

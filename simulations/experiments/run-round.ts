@@ -1,13 +1,16 @@
 import type { Broadcast } from "../../server/task.ts";
-import type { Algorithm, AlgorithmState } from "../../shared/learning/algorithms/index.ts";
+import type { AlgorithmState } from "../../shared/learning/algorithms/index.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { WorkerLost } from "../fleet/training/worker-thread.ts";
-import type { EventRecorder } from "./event-recorder.ts";
+import type { Experiment } from "./experiment.ts";
 import type { PlayedRound, ReadyWatch } from "./federation.ts";
 import { modelHash } from "./fingerprints.ts";
+import { type PrivacyAccount, privacyAccount } from "./privacy/privacy-account.ts";
+import { privacyPlan } from "./privacy/privacy-plan.ts";
+import { slotNames } from "./privacy/published-names.ts";
 import { roundSeconds } from "./round-figures.ts";
 import { createRoundLog, type RoundLog } from "./round-log.ts";
 import type { RunContext } from "./run-context.ts";
@@ -30,16 +33,20 @@ export async function playRound(run: RunContext, progress: Progress): Promise<Pr
   const { options, store, federation, recorder } = run;
   const { clock, stopwatch, stop } = options;
   const { state, lost } = progress;
-  const broadcast = broadcastOf(federation.experiment.algorithm, state, lost);
+  const { experiment } = federation;
+  const account = accountOf(run);
+  account?.requireBudget();
+  const broadcast = broadcastOf(experiment, state, lost);
   const ready = await federation.ready(broadcast, { stop, onPresence: presenceLog(run) });
   if (ready === "stopped") return "stopped";
   // Written and synced before the round's first message leaves: whatever happens, no number is used twice.
   const round = store.spendRound();
-  const log = createRoundLog(round, recorder, stopwatch);
+  const log = createRoundLog(round, recorder, stopwatch, account === undefined ? undefined : slotNames);
   const played = await federation.play(round, broadcast, {
     onSelected: (invited) => log.selected(invited),
     onFacts: (facts) => log.take(facts),
-    onTrainingError: (device, error) => reportTrainingError(recorder, round, device, error),
+    onTrainingError: (device, error) => reportTrainingError(run, log, round, device, error),
+    ...(account === undefined ? {} : { beforeMasks: () => account.charge(round, clock()) }),
     breathe: options.breathe,
     stop,
     startsAt: clock(),
@@ -53,10 +60,26 @@ export async function playRound(run: RunContext, progress: Progress): Promise<Pr
   return commitRound(run, { round, log, played, progress });
 }
 
+/** Undefined without differential privacy. */
+function accountOf({ options, store }: RunContext): PrivacyAccount | undefined {
+  const plan = privacyPlan(options.config);
+  return plan === undefined ? undefined : privacyAccount(plan, store);
+}
+
 /** What the devices of the next round are sent. */
-export function broadcastOf(algorithm: Algorithm, state: AlgorithmState, lost: readonly number[]): Broadcast {
+export function broadcastOf(
+  { algorithm, roundTerms }: Pick<Experiment, "algorithm" | "roundTerms">,
+  state: AlgorithmState,
+  lost: readonly number[],
+): Broadcast {
   const earlier = algorithm.earlier?.(state);
-  return { values: algorithm.broadcast(state), lost, ...(earlier === undefined ? {} : { earlier }) };
+  const terms = roundTerms?.(state);
+  return {
+    values: algorithm.broadcast(state),
+    lost,
+    ...(earlier === undefined ? {} : { earlier }),
+    ...(terms === undefined ? {} : { terms }),
+  };
 }
 
 /** While devices are waited for, how many are there. */
@@ -74,10 +97,13 @@ interface SummedRound {
   readonly progress: Progress;
 }
 
-async function commitRound(
-  { options: { config, clock }, store, federation: { experiment }, recorder }: RunContext,
-  { round, log, played, progress }: SummedRound,
-): Promise<Progress> {
+async function commitRound(run: RunContext, { round, log, played, progress }: SummedRound): Promise<Progress> {
+  const {
+    options: { config, clock },
+    store,
+    federation: { experiment },
+    recorder,
+  } = run;
   const { state, committed } = progress;
   const { outcome, traffic, invited, virtual, lostBefore } = played;
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
@@ -94,6 +120,7 @@ async function commitRound(
   log.close(survivors);
   const hash = modelHash(next.parameters);
   const examples = metrics.examples ?? 0;
+  const epsilon = accountOf(run)?.spent();
   const record: RoundRecord = {
     round,
     outcome: "committed",
@@ -103,6 +130,7 @@ async function commitRound(
     ...(test?.accuracy === undefined ? {} : { accuracy: test.accuracy }),
     ...(test === undefined ? {} : { testLoss: test.loss }),
     ...(examples > 0 ? { loss: (metrics.lossSum ?? 0) / examples } : {}),
+    ...(epsilon === undefined ? {} : { epsilon }),
     ...traffic,
     ...(lostBefore === undefined ? {} : { lostBefore }),
     seconds: log.seconds,
@@ -116,7 +144,7 @@ async function commitRound(
       round: committed + 1,
       acc: test?.accuracy ?? null,
       loss: test?.loss ?? null,
-      eps: null,
+      eps: epsilon ?? null,
       cohort: survivors.length,
       lost: log.lost,
       up: traffic.bytesUp,
@@ -143,7 +171,8 @@ function abandonRound(
 ): void {
   if (outcome.kind !== "abandoned") throw new Error("only a round without a sum is abandoned");
   log.close([]);
-  const { reason, stage, have, need, detail } = outcome;
+  const { reason, stage, have, need } = outcome;
+  const detail = log.publish(outcome.detail);
   const { drops, seconds } = log;
   const record: RoundRecord = {
     round,
@@ -164,11 +193,17 @@ function abandonRound(
   store.abandonRound({ round, record, events: recorder.take() });
 }
 
-function reportTrainingError(recorder: EventRecorder, round: number, device: DeviceId, error: unknown): void {
+function reportTrainingError(
+  { recorder }: RunContext,
+  log: RoundLog,
+  round: number,
+  device: DeviceId,
+  error: unknown,
+): void {
   // Of the program, not of a device: to go on without it would make the result depend on the host.
   if (error instanceof WorkerLost) throw error;
   const text = `${device} could not train: ${error instanceof Error ? error.message : String(error)}`;
-  recorder.emit("log", { level: "error", text }, round);
+  recorder.emit("log", { level: "error", text: log.publish(text) }, round);
 }
 
 /** A round that was lost because training gave no finite update will be lost again. */

@@ -12,6 +12,9 @@ import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { modelReference } from "../load-model.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
+import { seededCentralNoise } from "./privacy/central-noise.ts";
+import { privacyPlan } from "./privacy/privacy-plan.ts";
+import { type EncodingTerms, privateTerms } from "./privacy/private-terms.ts";
 
 /** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
 const LARGEST_MEAN_LOSS = 10;
@@ -30,36 +33,22 @@ export function createTask(
   authority: Uint8Array | undefined,
   { procedure, training }: Pick<Algorithm, "procedure" | "training">,
 ): FederatedTask {
-  const { quantise, secagg, round, train } = config;
-  const levels = 2 ** (quantise.bits - 1) - 1;
-  const slots = metricSlots({
-    largestExampleCount: largestDevice,
-    weightCap: isUniform(config) ? 1 : largestDevice,
-    largestMeanLoss: LARGEST_MEAN_LOSS,
-    levels,
-  });
+  const { secagg, round } = config;
+  const plan = privacyPlan(config);
+  const encoding =
+    plan === undefined ? plainTerms(config, coordinates, largestDevice) : privateTerms(plan, config, coordinates);
   const maxCohort = invitedPerRound(config);
-  const load = { levels, largestSlot: slots.largest, maxInputs: maxCohort };
+  const load = { levels: encoding.levels, largestSlot: encoding.slots.largest, maxInputs: maxCohort };
   const bits = secagg.bits ?? smallestRingBits(load);
   assertRingHolds(bits, load);
-  const transforms = [
-    ...(train.clip === undefined ? [] : [clip(train.clip)]),
-    isUniform(config) ? weightUniformly() : weightByExamples(largestDevice),
-    ...(round.buffered === undefined ? [] : [weightByStaleness(round.buffered.maxStaleness)]),
-    quantiseTransform(quantise.bits, quantise.range, slots),
-  ];
   return {
     terms: {
       mode: secagg.mode,
       level: secagg.level,
       population: config.population,
       taskId,
-      dimension: coordinates + slots.slots.length,
+      ...encoding,
       bits,
-      levels,
-      clip: quantise.range,
-      slots,
-      transforms: transforms.map(({ specification }) => specification),
       corrupted: secagg.corrupted,
       dropout: secagg.dropout,
       rule: "protocol",
@@ -67,8 +56,8 @@ export function createTask(
       eta: 20,
       floors: { minCohort: round.minCohort, minHonest: secagg.minHonest },
       maxCohort,
-      fixedCohort: 0,
-      minSurvivors: 0,
+      fixedCohort: plan?.roster ?? 0,
+      minSurvivors: plan?.leastSurvivors ?? 0,
       noiseShare: 0,
     },
     model: modelReference(config.task.model),
@@ -79,12 +68,38 @@ export function createTask(
       train: config.fleet.phones?.reporting ?? round.deadline,
       exchange: round.exchangeDeadline,
     },
-    goal: round.cohort,
+    goal: plan?.roster ?? round.cohort,
     closeAt: round.closeAt,
     simulationSeed: config.seed,
+    ...(plan === undefined ? {} : seededCentralNoise(plan, encoding, config.seed)),
     ...(authority === undefined
       ? {}
       : { authority, certificates: createCertificateCache(provider, authority, config.population) }),
+  };
+}
+
+/** The way of an update into the ring without differential privacy. */
+function plainTerms(config: RunConfig, coordinates: number, largestDevice: number): EncodingTerms {
+  const { quantise, round, train } = config;
+  const levels = 2 ** (quantise.bits - 1) - 1;
+  const slots = metricSlots({
+    largestExampleCount: largestDevice,
+    weightCap: isUniform(config) ? 1 : largestDevice,
+    largestMeanLoss: LARGEST_MEAN_LOSS,
+    levels,
+  });
+  const transforms = [
+    ...(train.clip === undefined ? [] : [clip(train.clip)]),
+    isUniform(config) ? weightUniformly() : weightByExamples(largestDevice),
+    ...(round.buffered === undefined ? [] : [weightByStaleness(round.buffered.maxStaleness)]),
+    quantiseTransform(quantise.bits, quantise.range, slots),
+  ];
+  return {
+    transforms: transforms.map(({ specification }) => specification),
+    slots,
+    levels,
+    clip: quantise.range,
+    dimension: coordinates + slots.slots.length,
   };
 }
 

@@ -143,7 +143,7 @@ async function replay(options: VerifyOptions, federation: InProcessFederation, r
       startsAt: options.clock(),
     };
     // Of rounds that were lost nobody here has kept anything.
-    const broadcast = broadcastOf(algorithm, state, []);
+    const broadcast = broadcastOf(federation.experiment, state, []);
     const { outcome } = await federation.replay(round, broadcast, observer, recorded.courses.get(round));
     if (outcome.kind === "summed") state = algorithm.next(state, outcome.aggregate);
     if (modelHash(state.parameters) !== hashes.get(round)) {

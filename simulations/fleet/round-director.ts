@@ -21,6 +21,8 @@ export interface DirectorWatch {
 export interface RoundScript {
   /** Places in the fleet. */
   readonly invited: readonly number[];
+  /** Those of them that only pad the roster: they send a zero update. Absent: nobody does. */
+  readonly pads?: ReadonlySet<number>;
   /** When they are invited, milliseconds of virtual time; undefined in a fleet that takes no time. */
   readonly at?: number;
   lost(device: number): Loss | undefined;
@@ -57,12 +59,12 @@ export interface TrainedFrom {
 /** A fleet that is always there, takes no time, and loses devices as the experiment's seed draws it. */
 export function idealDirector(options: {
   /** Who of the fleet is invited, among those that can be. */
-  select(round: number, mayTake: ((device: number) => boolean) | undefined): readonly number[];
+  select(round: number, mayTake: ((device: number) => boolean) | undefined): Pick<RoundScript, "invited" | "pads">;
   lost(round: number, device: number): Vanishing | undefined;
 }): RoundDirector {
   return {
     async open(round, { mayTake }) {
-      return { invited: options.select(round, mayTake), lost: (device) => options.lost(round, device) };
+      return { ...options.select(round, mayTake), lost: (device) => options.lost(round, device) };
     },
     close() {},
   };

@@ -66,6 +66,8 @@ export function trainingDesk(
       return result ?? NO_UPDATE;
     },
     async sum(devices) {
+      // A roster in which nobody was drawn still has its sum.
+      if (devices.length === 0) return new Int32Array(terms?.dimension ?? 0);
       const summed = begun.length === 0 ? new Set<number>() : await begun[0].summed();
       if (devices.length === summed.size && devices.every((device) => summed.has(indexOf(device)))) {
         return begun[0].sum();

@@ -9,6 +9,8 @@ export interface Aggregate {
   /** Σ w_k. */
   readonly weight: number;
   readonly survivors: number;
+  /** Under adaptive clipping: the noised share of updates within the clip norm. */
+  readonly withinNorm?: number;
 }
 
 /** What an algorithm carries from round to round. */

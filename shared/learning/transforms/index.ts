@@ -1,6 +1,8 @@
 import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { SlotTable } from "../../secagg/slots.ts";
+import { adaptiveClip } from "./adaptive-clip.ts";
 import { clip } from "./clip.ts";
+import { weightFixed } from "./fixed-weight.ts";
 import { quantiseTransform } from "./quantise.ts";
 import { weightByStaleness } from "./staleness.ts";
 import { weightUniformly } from "./uniform.ts";
@@ -13,6 +15,7 @@ import type {
   UpdateTransform,
 } from "./update-transform.ts";
 import { weightByExamples } from "./weight.ts";
+import { zeroInvalid } from "./zero-invalid.ts";
 
 /** What an agreement says about the way from an update to the ring. */
 export interface TransformTerms {
@@ -29,8 +32,14 @@ const QUANTISE = "quantise";
 
 /** Every transform, by the first word of its specification. To add one, add its file and its line. */
 const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
+  ["adaptive-clip", ([norm, ratio]) => adaptiveClip(Number(norm), Number(ratio))],
   ["clip", ([norm]) => clip(Number(norm))],
-  ["weight", ([by, cap]) => (by === "uniform" ? weightUniformly() : weightByExamples(Number(cap)))],
+  ["zero-invalid", ([largest]) => zeroInvalid(Number(largest))],
+  [
+    "weight",
+    ([by, cap]) =>
+      by === "uniform" ? weightUniformly() : by === "fixed" ? weightFixed(Number(cap)) : weightByExamples(Number(cap)),
+  ],
   ["staleness", ([most]) => weightByStaleness(Number(most))],
   [QUANTISE, ([bits, range], terms) => agreedQuantiser(Number(bits), Number(range), terms)],
 ]);

@@ -41,6 +41,8 @@ export interface FloatSum {
   readonly values: Float32Array;
   readonly metrics: Metrics;
   readonly survivors: number;
+  /** Under adaptive clipping: the noised share of updates within the norm. */
+  readonly withinNorm?: number;
 }
 
 /** The metrics of one device, or their sums. Each is one coordinate of the masked vector, or is not reported at all. */
@@ -52,6 +54,8 @@ export interface DeviceContext {
   readonly rounding: RoundingBits;
   /** Models that are newer than the one that the device trained from; absent: none. */
   readonly staleness?: number;
+  /** The device only pads the roster: its update is zero, and says nothing. */
+  readonly pads?: boolean;
   /** Memory that the ring vector takes, of its length; absent: fresh memory. */
   readonly ring?: Int32Array;
 }

@@ -1,0 +1,146 @@
+import { MurmurError } from "../../../shared/protocol/errors.ts";
+import type { RunConfig } from "../config.ts";
+import type { PrivacyConfig } from "../config-privacy.ts";
+import { binomialTail } from "./constant-roster.ts";
+import { isDistributed, type PrivacyPlan, privacyPlan, roundEpsilon } from "./privacy-plan.ts";
+
+type Problem = readonly [applies: boolean, message: string, hint: string];
+
+/** What is wrong between the `privacy` section and the others. Empty when nothing is, and without the section. */
+export function checkPrivacy(config: RunConfig): MurmurError[] {
+  const { privacy } = config;
+  if (privacy === undefined) return [];
+  const problems = [...rules(config, privacy), ...claims(config, privacy)];
+  const errors = problems
+    .filter(([applies]) => applies)
+    .map(([, message, hint]) => new MurmurError("config-invalid", `${message}.`, { hint }));
+  if (errors.length > 0) return errors;
+  const plan = privacyPlan(config);
+  return plan === undefined ? [] : checkPlan(config, plan);
+}
+
+/** What a round under differential privacy does not do (`privacy.md` 1.9). */
+function rules({ fleet, round, algorithm, train }: RunConfig, privacy: PrivacyConfig): Problem[] {
+  const { devices } = fleet;
+  return [
+    [
+      privacy.epsilon === undefined && privacy.noiseMultiplier === undefined,
+      "privacy says neither how much may be spent nor how much noise there is",
+      "Set `privacy.epsilon`, and the noise follows; or `privacy.noiseMultiplier`.",
+    ],
+    [
+      privacy.delta >= 1 / devices,
+      `privacy.delta is ${privacy.delta}: of ${devices} devices, one could be revealed whole and the promise kept`,
+      `Set \`privacy.delta\` below 1 / fleet.devices, such as ${(0.1 / devices).toPrecision(1)}.`,
+    ],
+    [
+      round.overSelection !== 1,
+      `round.overSelection is ${round.overSelection}: whoever answers first would no longer be a random sample`,
+      "Set `round.overSelection=1`: the constant roster makes up for devices that are lost.",
+    ],
+    [
+      round.closeAt === "goal",
+      "round.closeAt is goal: a race for places is no random sample, and not independent of the devices' data",
+      "Set `round.closeAt=all`: a round then ends at its deadline at the latest.",
+    ],
+    [
+      algorithm.kind === "scaffold",
+      "algorithm.kind is scaffold, whose control variates would be a second release",
+      "Choose another `algorithm.kind`.",
+    ],
+    [
+      algorithm.kind !== "scaffold" && algorithm.weight === "examples",
+      "algorithm.weight is examples: what a sum is divided by would depend on who is in it",
+      "Set `algorithm.weight=uniform`: sums are divided by the expected cohort.",
+    ],
+    [train.clip !== undefined, "train.clip and privacy.clip both clip updates", "Leave `train.clip` out."],
+    [
+      fleet.phones !== undefined,
+      "fleet.phones lets devices come when they can, and who comes is no random sample",
+      "Leave `fleet.phones` out.",
+    ],
+    [
+      round.buffered !== undefined,
+      "round.buffered takes updates as they come, in a race",
+      "Leave `round.buffered` out.",
+    ],
+    [
+      privacy.sampling === undefined && round.cohort > devices,
+      `round.cohort wants ${round.cohort} devices and fleet.devices has ${devices}`,
+      "Lower `round.cohort` or raise `fleet.devices`.",
+    ],
+  ];
+}
+
+/** What would be claimed and not be so. */
+function claims({ secagg }: RunConfig, privacy: PrivacyConfig): Problem[] {
+  const fromDevices = isDistributed(privacy);
+  const unmasked = secagg.mode === "plaintext";
+  return [
+    [
+      fromDevices && unmasked,
+      "secagg.mode is plaintext: the coordinator would see every update with no more than its own share of the noise",
+      "Set `secagg.mode=masked`, or choose `privacy.mechanism=local`.",
+    ],
+    [
+      privacy.randomness === "system" && secagg.fidelity !== "real" && fromDevices,
+      `secagg.fidelity is ${secagg.fidelity}, and shares of noise that no mask covers protect nobody`,
+      "Set `secagg.fidelity=real`, or `privacy.randomness=seeded`: a simulation.",
+    ],
+    [
+      privacy.noise === "aggregate" && privacy.randomness === "system",
+      "privacy.noise is aggregate, a simulation's shortcut: no device draws any",
+      "Set `privacy.noise=device`, or `privacy.randomness=seeded`.",
+    ],
+    [
+      privacy.noise === "aggregate" && fromDevices && secagg.fidelity === "real",
+      "privacy.noise is aggregate: real masks would cover updates without any noise",
+      "Set `privacy.noise=device`, or `secagg.fidelity=off`.",
+    ],
+  ];
+}
+
+function checkPlan({ fleet, round }: RunConfig, plan: PrivacyPlan): MurmurError[] {
+  const { privacy, roster, noiseMultiplier, indicator, leastSurvivors } = plan;
+  if (roster > fleet.devices) {
+    return [
+      new MurmurError(
+        "cohort-impossible",
+        `A round's constant roster has ${roster} devices, so that ${round.minCohort} survive, and fleet.devices has ${fleet.devices}.`,
+        { hint: "Raise `fleet.devices`, or lower `round.minCohort` or `privacy.dropout`." },
+      ),
+    ];
+  }
+  if (indicator !== undefined && noiseMultiplier >= 2 * indicator.deviation) {
+    return [
+      new MurmurError(
+        "config-invalid",
+        `privacy.clip adapts by a count whose noise is ${indicator.deviation}, and that takes all that a noise multiplier of ${noiseMultiplier.toPrecision(4)} leaves.`,
+        { hint: "Raise `round.cohort`, or set `privacy.clip` to a norm." },
+      ),
+    ];
+  }
+  if (privacy.epsilon !== undefined) {
+    const first = roundEpsilon(plan);
+    if (first > privacy.epsilon * (1 + 1e-9)) {
+      return [
+        new MurmurError(
+          "privacy-budget-spent",
+          `One round would spend ε = ${(Math.ceil(1000 * first) / 1000).toString()}, and privacy.epsilon is ${privacy.epsilon}. Nothing was run.`,
+        ),
+      ];
+    }
+  }
+  const lost = roster - leastSurvivors;
+  const risk = fleet.dropout === 0 ? 0 : Math.exp(binomialTail(roster, fleet.dropout)(lost));
+  if (isDistributed(privacy) && risk > 0.01) {
+    return [
+      new MurmurError(
+        "config-invalid",
+        `privacy.dropout allows for ${lost} of ${roster} devices to be lost, and with fleet.dropout ${fleet.dropout} more are in ${(100 * risk).toPrecision(2)} % of rounds, which are then refused.`,
+        { hint: "Raise `privacy.dropout`: it costs noise. Or lower `fleet.dropout`." },
+      ),
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,95 @@
+import type { RunConfig } from "../config.ts";
+import type { PrivacyConfig } from "../config-privacy.ts";
+import { calibrate, poissonGaussianRdp, rdpEpsilon } from "./accounting.ts";
+import { constantRoster, leastSurvivorsOf } from "./constant-roster.ts";
+
+/** What a configuration's `privacy` section comes to: a function of the configuration, known before data is read. */
+export interface PrivacyPlan {
+  readonly privacy: PrivacyConfig;
+  /** N: devices of which each may be in a round. */
+  readonly devices: number;
+  /** q: chance of each device to be in a round. */
+  readonly sampling: number;
+  /** T */
+  readonly rounds: number;
+  /** z: standard deviation of the noise on the sum, over the sensitivity. */
+  readonly noiseMultiplier: number;
+  /** ε that the planned rounds cost. */
+  readonly planned: number;
+  /** δ, without what the constant roster takes of it. */
+  readonly accountedDelta: number;
+  /** n_fix: devices in every round's roster, those included that only pad it. */
+  readonly roster: number;
+  /** u_min: a round with fewer survivors is refused; 0 where the noise does not come from them. */
+  readonly leastSurvivors: number;
+  /** q · N: what every sum is divided by. */
+  readonly denominator: number;
+  /** C of the first round. */
+  readonly clipNorm: number;
+  /** With adaptive clipping: σ_b, the noise on the count of updates within the norm, and r = z / 2σ_b. */
+  readonly indicator?: { readonly deviation: number; readonly ratio: number };
+}
+
+const plans = new WeakMap<RunConfig, PrivacyPlan>();
+
+/** @throws {RangeError} when no noise reaches the target. */
+export function privacyPlan(config: RunConfig): PrivacyPlan | undefined {
+  const { privacy } = config;
+  if (privacy === undefined) return undefined;
+  const known = plans.get(config);
+  if (known !== undefined) return known;
+  const plan = planOf(config, privacy);
+  plans.set(config, plan);
+  return plan;
+}
+
+function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPlan {
+  const { devices } = fleet;
+  const sampling = privacy.sampling ?? round.cohort / devices;
+  const rounds = round.count;
+  const accountedDelta = 0.9 * privacy.delta;
+  const epsilonOf = (z: number) =>
+    rdpEpsilon(
+      poissonGaussianRdp(sampling, z).map((value) => rounds * value),
+      accountedDelta,
+    );
+  const noiseMultiplier = privacy.noiseMultiplier ?? calibrate(epsilonOf, privacy.epsilon ?? 8);
+  const planned = epsilonOf(noiseMultiplier);
+  const roster = constantRoster({
+    devices,
+    sampling,
+    rounds,
+    epsilon: privacy.epsilon ?? planned,
+    delta: privacy.delta,
+    dropout: privacy.dropout,
+    leastSurvivors: round.minCohort,
+  });
+  const denominator = sampling * devices;
+  const { clip } = privacy;
+  const deviation = denominator / 20;
+  return {
+    privacy,
+    devices,
+    sampling,
+    rounds,
+    noiseMultiplier,
+    planned,
+    accountedDelta,
+    roster,
+    leastSurvivors: isDistributed(privacy) ? leastSurvivorsOf(roster, privacy.dropout) : 0,
+    denominator,
+    ...(typeof clip === "number"
+      ? { clipNorm: clip }
+      : { clipNorm: clip.initial, indicator: { deviation, ratio: noiseMultiplier / (2 * deviation) } }),
+  };
+}
+
+/** ε of one round alone. */
+export function roundEpsilon({ sampling, noiseMultiplier, accountedDelta }: PrivacyPlan): number {
+  return rdpEpsilon(poissonGaussianRdp(sampling, noiseMultiplier), accountedDelta);
+}
+
+/** Whether the noise is made of shares that the devices draw. */
+export function isDistributed({ mechanism }: PrivacyConfig): boolean {
+  return mechanism === "distributed-gaussian" || mechanism === "distributed-skellam";
+}
