@@ -23,7 +23,7 @@ import { INPUT, parameterInput, refuseRandomConstants, type StepTrace, traceEval
  * costs 0.1 ms, and a copy of the parameters, which onnxruntime-node makes of every output and which the collector has to
  * run after: 60 steps of the 2NN as one call take two thirds of the CPU time of 32 + 16 + 8 + 4.
  */
-const UNROLLED = [64, 60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8, 4, 3, 2, 1];
+const UNROLLED = [64, 60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8, 7, 6, 5, 4, 3, 2, 1];
 /** Kernels in all the steps of one graph, at most: opening a session takes time with each. */
 const LARGEST_GRAPH = 6_000;
 const EVALUATION_BATCH = 500;
