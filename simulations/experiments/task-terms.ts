@@ -104,7 +104,7 @@ function plainTerms(config: RunConfig, coordinates: number, largestDevice: numbe
 }
 
 /** What the `train` section asks of a device, as devices are told. */
-function localTraining({ train }: RunConfig): LocalTraining {
+export function localTraining({ train }: RunConfig): LocalTraining {
   const { epochs, batch, lr, optimizer, weightDecay, gradientClip } = train;
   return {
     epochs,
