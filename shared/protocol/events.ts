@@ -130,6 +130,8 @@ export interface EventPayloads {
     readonly drops: Readonly<Partial<Record<DropReason, number>>>;
     readonly seconds: Readonly<Partial<Record<Stage, number>>>;
     readonly exact?: boolean;
+    /** Euclidean norm of the mean update, noise included. */
+    readonly updateNorm?: number;
     /** By the fleet's virtual clock, milliseconds: when the round began, and how long it took; absent without one. */
     readonly virtual?: { readonly at: number; readonly elapsed: number };
   };

@@ -18,6 +18,8 @@ export interface RoundRecord {
   readonly loss?: number;
   /** Of the new model on the public test set; nats. */
   readonly testLoss?: number;
+  /** Euclidean norm of the mean update that the model moved by; absent for an abandoned round. */
+  readonly updateNorm?: number;
   /** ε spent by the end of the round, this one included; absent without differential privacy. */
   readonly epsilon?: number;
   /** Over all devices of the round. */

@@ -1,6 +1,7 @@
 import type { Broadcast } from "../../server/task.ts";
 import type { AlgorithmState } from "../../shared/learning/algorithms/index.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
+import { euclideanNorm } from "../../shared/learning/transforms/clip.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { DeviceId } from "../../shared/protocol/ids.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
@@ -109,7 +110,11 @@ async function commitRound(run: RunContext, { round, log, played, progress }: Su
   if (outcome.kind !== "summed") throw new Error("only a round with a sum is committed");
   const { algorithm, evaluate } = experiment;
   const { aggregate, metrics, survivors, exact } = outcome;
-  const compared = { ...(exact === undefined ? {} : { exact }), ...(virtual === undefined ? {} : { virtual }) };
+  const compared = {
+    updateNorm: euclideanNorm(aggregate.delta),
+    ...(exact === undefined ? {} : { exact }),
+    ...(virtual === undefined ? {} : { virtual }),
+  };
   log.enter("apply", survivors.length);
   store.markUploadsUsed(round, survivors);
   const next = algorithm.next(state, aggregate);
