@@ -47,18 +47,12 @@ export const privacySchema = z.strictObject({
     .max(1)
     .exactOptional()
     .meta({ description: "q: chance of each device to be in a round; absent: round.cohort of fleet.devices" }),
-  noise: z
-    .enum(["device", "aggregate"])
-    .default("device")
-    .meta({
-      description: "of devices that make noise: each draws its own; or one draw for all, a simulation's shortcut",
-    }),
-  randomness: z
-    .enum(["seeded", "system"])
-    .default("seeded")
-    .meta({
-      description: "seeded: coins and noise come from the seed, a simulation; system: from the operating system",
-    }),
+  noise: z.enum(["device", "aggregate"]).default("device").meta({
+    description: "of devices that make noise: each draws its own; or one draw for all, a simulation's shortcut",
+  }),
+  randomness: z.enum(["seeded", "system"]).default("seeded").meta({
+    description: "seeded: coins and noise come from the seed, a simulation; system: from the operating system",
+  }),
   bits: z.int().min(8).max(24).default(16).meta({ description: "width of a coordinate of distributed noise" }),
   dropout: fraction
     .default(0.1)
