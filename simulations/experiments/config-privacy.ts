@@ -31,11 +31,15 @@ export const privacySchema = z.strictObject({
     .max(1_000)
     .exactOptional()
     .meta({ description: "the most that the run may spend; a round that would exceed it is refused" }),
-  noiseMultiplier: z
-    .number()
-    .positive()
+  noiseMultiplier: z.number().min(0).exactOptional().meta({
+    description:
+      "z: the noise on the sum, in clip norms; 0: none, a line to compare with, and no guarantee; absent: as much as epsilon needs",
+  }),
+  rounds: z
+    .int()
+    .min(1)
     .exactOptional()
-    .meta({ description: "z: the noise on the sum, in clip norms; absent: as much as epsilon needs over round.count" }),
+    .meta({ description: "rounds that epsilon is to last for; absent: round.count, and never fewer" }),
   delta: z.number().min(1e-12).lt(1).default(1e-5).meta({ description: "chance that epsilon does not hold" }),
   clip: z
     .union([flatClip, adaptiveClip], { error: "a norm, or { initial, quantile, rate }" })

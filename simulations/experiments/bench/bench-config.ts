@@ -66,6 +66,11 @@ export const benchConfigSchema = z.strictObject({
   base: runDocument.meta({ description: "the configuration that all cells share, as of `murmur run`" }),
   grid: grid.prefault({}),
   overrides: z.array(override).default([]).meta({ description: "what some cells have otherwise" }),
+  tuning: z
+    .string()
+    .min(1)
+    .default("learning rates and clip norm were set beforehand, on public data")
+    .meta({ description: "on what data the rates were chosen: on private data it would cost privacy" }),
   seeds: z.array(z.int().min(0)).min(1).default([1, 2, 3]),
   baselines: z
     .array(z.enum(["central", "local-only", "chance"]))
