@@ -1,4 +1,4 @@
-import { logFactorial } from "../../secagg/hypergeometric.ts";
+import { logBinomialPoint } from "../../secagg/hypergeometric.ts";
 
 /** Pr[Bin(n, p) ≥ k], relative to itself to about 1e-12 however small. */
 export function binomialUpperTail(n: number, p: number, k: number): number {
@@ -16,9 +16,9 @@ export function regularisedBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - regularisedBeta(1 - x, b, a);
-  const logFactor =
-    logFactorial(a + b - 1) - logFactorial(a - 1) - logFactorial(b - 1) + a * Math.log(x) + b * Math.log1p(-x);
-  return (Math.exp(logFactor) / a) * betaFraction(x, a, b);
+  // x^a (1 − x)^b / (a·B(a, b)) is Pr[Bin(a + b − 1, x) = a] times 1 − x.
+  const point = Math.exp(logBinomialPoint(a, a + b - 1, x, 1 - x));
+  return point * (1 - x) * betaFraction(x, a, b);
 }
 
 function betaFraction(x: number, a: number, b: number): number {

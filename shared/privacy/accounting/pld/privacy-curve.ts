@@ -107,8 +107,9 @@ const hyperbolicArcsineOfExponential = (y: number) => (y > 20 ? y + Math.LN2 : M
 
 /**
  * Poisson sampling of n records at rate q whose batches are cut to a cap (arXiv 2508.15089): with probability
- * p = Pr[Bin(n − 1, q) ≥ cap] a batch is full without the record, which then takes another's place, at twice the
- * sensitivity, with probability cap·Pr[Bin(n, q) > cap]/(n·p); otherwise it is plain Poisson sampling.
+ * p = Pr[Bin(n − 1, q) ≥ cap] a batch is full without the record, which then takes another's place with probability
+ * q' = cap·Pr[Bin(n, q) > cap]/(n·p): the curve of a replacement at rate q' with half the noise. Otherwise it is plain
+ * Poisson sampling.
  */
 export function cappedGaussianCurve(options: {
   readonly population: number;
@@ -121,7 +122,7 @@ export function cappedGaussianCurve(options: {
   const full = binomialUpperTail(population - 1, rate, cap);
   if (full === 0) return plain;
   const replaced = Math.min(1, (cap * binomialUpperTail(population, rate, cap + 1)) / (population * full));
-  return mixedCurve(plain, sampledCurve(gaussianCurve(noiseMultiplier / 2), replaced), full);
+  return mixedCurve(plain, replacedGaussianCurve(replaced, noiseMultiplier / 2), full);
 }
 
 /** One of two mechanisms at random, the second with probability `weight`; which one it was is known. */

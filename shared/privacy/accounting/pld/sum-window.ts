@@ -5,8 +5,7 @@ export const TAIL_MASS = 1e-15;
 
 /**
  * The places of the grid between which a sum of independent losses lies, but for {@link TAIL_MASS} at either end:
- * Chernoff's bound Pr[S ≥ x] ≤ e^{−λx}·Π E[e^{λL}], for the best λ of a few (every λ gives a bound), and no further than
- * the sum's support.
+ * Chernoff's bound Pr[S ≥ x] ≤ e^{−λx}·Π E[e^{λL}], and no further than the sum's support. Every λ gives a bound.
  */
 export function sumWindow(parts: readonly Repeated<LossDistribution>[]): {
   readonly first: number;
@@ -15,32 +14,59 @@ export function sumWindow(parts: readonly Repeated<LossDistribution>[]): {
   let first = 0;
   let last = 0;
   let variance = 0;
+  let widest = 0;
   for (const { pld, times } of parts) {
     first += times * pld.first;
     last += times * (pld.first + pld.masses.length - 1);
     variance += times * varianceInSteps(pld);
+    widest = Math.max(widest, pld.masses.length);
   }
-  // Were the sum normal, this λ would be the best one. All is in steps of the grid.
-  const normal = Math.sqrt((-2 * Math.log(TAIL_MASS)) / variance);
-  for (const factor of FACTORS) {
-    const lambda = normal * factor;
-    last = Math.min(last, Math.ceil((logMoment(parts, lambda) - Math.log(TAIL_MASS)) / lambda));
-    first = Math.max(first, Math.floor((Math.log(TAIL_MASS) - logMoment(parts, -lambda)) / lambda));
-  }
-  return { first, last };
+  const slack = -Math.log(TAIL_MASS);
+  // Were the sum normal, this λ would be the best one; where rare losses are large it is a smaller one, down to what one
+  // loss of the grid's width is worth. All is in steps of the grid.
+  const normal = Math.sqrt((2 * slack) / variance);
+  const from = Math.log(Math.min(normal / 3, 1 / widest));
+  const to = Math.log(3 * normal);
+  const above = leastValue((log) => (logMoment(parts, Math.exp(log)) + slack) / Math.exp(log), from, to);
+  const below = leastValue((log) => (logMoment(parts, -Math.exp(log)) + slack) / Math.exp(log), from, to);
+  return { first: Math.max(first, Math.floor(-below)), last: Math.min(last, Math.ceil(above)) };
 }
 
-const FACTORS = [0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5];
+/** The least value that a golden section search meets; both bounds have one minimum in λ. */
+function leastValue(evaluate: (at: number) => number, from: number, to: number): number {
+  const section = (Math.sqrt(5) - 1) / 2;
+  let [low, high] = [from, to];
+  let left = high - section * (high - low);
+  let right = low + section * (high - low);
+  let [atLeft, atRight] = [evaluate(left), evaluate(right)];
+  let least = Math.min(atLeft, atRight);
+  while (high - low > 0.2) {
+    if (atLeft < atRight) {
+      high = right;
+      [right, atRight] = [left, atLeft];
+      left = high - section * (high - low);
+      atLeft = evaluate(left);
+      least = Math.min(least, atLeft);
+    } else {
+      low = left;
+      [left, atLeft] = [right, atRight];
+      right = low + section * (high - low);
+      atRight = evaluate(right);
+      least = Math.min(least, atRight);
+    }
+  }
+  return least;
+}
 
 function varianceInSteps({ masses }: LossDistribution): number {
   let mass = 0;
   let first = 0;
-  let second = 0;
   for (let i = 0; i < masses.length; i++) {
     mass += masses[i];
     first += masses[i] * i;
   }
   const mean = first / mass;
+  let second = 0;
   for (let i = 0; i < masses.length; i++) second += masses[i] * (i - mean) * (i - mean);
   // Of a loss that is always the same any λ will do.
   return Math.max(second / mass, 1e-6);
