@@ -116,7 +116,7 @@ function sumDownwards(distribution: Hypergeometric, from: number): number {
 }
 
 /** ln Pr[Binomial(n, p) = x], q = 1 - p given apart so that neither is rounded twice (Loader 2000, equation 2). */
-function logBinomialPoint(x: number, n: number, p: number, q: number): number {
+export function logBinomialPoint(x: number, n: number, p: number, q: number): number {
   if (x === 0) return n === 0 ? 0 : n * (p < 0.1 ? Math.log1p(-p) : Math.log(q));
   if (x === n) return n * (q < 0.1 ? Math.log1p(-q) : Math.log(p));
   const correction = stirlingError(n) - stirlingError(x) - stirlingError(n - x);
