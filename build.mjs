@@ -33,6 +33,9 @@ if (result.status !== 0) {
   rmSync(next, { recursive: true, force: true });
   process.exit(result.status ?? 1);
 }
-rmSync("dist", { recursive: true, force: true });
+// Two renames, and only then the deleting: whoever runs from dist/ at this moment misses it for as short as can be.
+const last = `dist.last-${process.pid}`;
+if (existsSync("dist")) renameSync("dist", last);
 renameSync(next, "dist");
+rmSync(last, { recursive: true, force: true });
 chmodSync("dist/cli/main.js", 0o755);

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
-import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parse, parseDocument } from "yaml";
+import { resolve } from "node:path";
+import { parse } from "yaml";
 import { MurmurError } from "../shared/protocol/errors.ts";
 import { type RunConfig, runConfigJsonSchema, runConfigSchema } from "../simulations/experiments/config.ts";
 import { checkRunConfig } from "../simulations/experiments/config-checks.ts";
@@ -8,6 +7,7 @@ import { withAbsolutePaths } from "../simulations/experiments/config-paths.ts";
 import { type ConfigProblem, configError, configProblems } from "../simulations/experiments/config-problems.ts";
 import { type SchemaEntry, schemaAt, schemaLeaves } from "../simulations/experiments/config-schema.ts";
 import { suggest } from "../simulations/suggestions.ts";
+import { originOf, readYamlFile, type YamlFile } from "./yaml-file.ts";
 
 /** Where configuration comes from, besides the defaults. */
 export interface ConfigurationSources {
@@ -30,13 +30,6 @@ export interface Configuration {
   readonly config: RunConfig;
   /** Where each value came from: "config.yaml:7", "--set", "MURMUR_SEED", or "default". By path, for every value. */
   readonly origins: ReadonlyMap<string, string>;
-}
-
-interface Draft {
-  readonly document: Record<string, unknown>;
-  readonly origins: Map<string, string>;
-  /** The folder that relative paths start from: the file's own, else the working directory. */
-  readonly base: string;
 }
 
 /**
@@ -68,66 +61,17 @@ export function checkConfiguration(sources: ConfigurationSources): (ConfigProble
   });
 }
 
-function draftConfiguration(sources: ConfigurationSources): Draft {
-  const draft: Draft =
+function draftConfiguration(sources: ConfigurationSources): YamlFile {
+  const draft: YamlFile =
     sources.file === undefined
       ? { document: {}, origins: new Map(), base: sources.cwd }
-      : readConfigurationFile(sources.cwd, sources.file);
+      : readYamlFile(sources.cwd, sources.file);
   for (const assignment of sources.assignments) assign(draft, assignment);
   return draft;
 }
 
-function readConfigurationFile(cwd: string, file: string): Draft {
-  const path = resolve(cwd, file);
-  const name = relative(cwd, path).startsWith("..") ? path : relative(cwd, path);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const reason = code === "EISDIR" ? "is a folder" : code === "ENOENT" ? "is not there" : `cannot be read (${code})`;
-    throw new MurmurError("config-not-found", `${name} ${reason}.`, { cause: error });
-  }
-  const lines = new LineCounter();
-  const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (yaml.errors.length > 0) {
-    const [error] = yaml.errors;
-    const { line, col } = lines.linePos(error.pos[0]);
-    throw new MurmurError("config-invalid", `${name}:${line}:${col}: ${error.message}\n${frame(text, line, col)}`);
-  }
-  const document: unknown = yaml.toJS({ maxAliasCount: 100 });
-  if (document !== null && document !== undefined && !isRecord(document)) {
-    throw new MurmurError(
-      "config-invalid",
-      `${name}: expected keys and values, got ${JSON.stringify(document).slice(0, 60)}.`,
-    );
-  }
-  return { document: document ?? {}, origins: fileOrigins(yaml, name, lines), base: resolve(path, "..") };
-}
-
-/** The line that an error points at, with a mark under its column. */
-function frame(text: string, line: number, column: number): string {
-  const number = String(line);
-  return `  ${number} | ${text.split("\n")[line - 1] ?? ""}\n  ${" ".repeat(number.length)} | ${" ".repeat(column - 1)}^`;
-}
-
-function fileOrigins(yaml: Document, name: string, lines: LineCounter): Map<string, string> {
-  const origins = new Map<string, string>();
-  const visit = (node: Node | null, path: string) => {
-    if (!isMap(node)) return;
-    for (const { key, value } of node.items) {
-      if (!isScalar(key)) continue;
-      const at = path === "" ? String(key.value) : `${path}.${String(key.value)}`;
-      if (key.range) origins.set(at, `${name}:${lines.linePos(key.range[0]).line}`);
-      visit(isNode(value) ? value : null, at);
-    }
-  };
-  visit(isNode(yaml.contents) ? yaml.contents : null, "");
-  return origins;
-}
-
 /** `path=value`, where the schema says what type the value has. An empty value takes the key away again. */
-function assign(draft: Draft, { text, origin }: Assignment): void {
+function assign(draft: YamlFile, { text, origin }: Assignment): void {
   const equals = text.indexOf("=");
   if (equals <= 0) {
     throw new MurmurError("usage", `${origin} wants path=value, got ${JSON.stringify(text)}.`, {
@@ -169,16 +113,6 @@ function typedValue(raw: string, { type }: SchemaEntry): unknown {
   } catch {
     return raw;
   }
-}
-
-/** The origin of `path`, or of the nearest section around it that was given as a whole. */
-function originOf(origins: ReadonlyMap<string, string>, path: string): string | undefined {
-  for (let at = path; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf(".")))) {
-    const origin = origins.get(at);
-    // A section that the file opens says nothing about the values it leaves out.
-    if (origin !== undefined && (at === path || !/:\d+$/.test(origin))) return origin;
-  }
-  return undefined;
 }
 
 function leavesOf(value: unknown, path = ""): string[] {

@@ -108,6 +108,11 @@ export const ERROR_CATALOGUE = {
     hint: "Go on with the model there is, or start a new run with fewer rounds, more noise or a larger `privacy.epsilon`.",
     exitCode: 7,
   },
+  "bench-failed": {
+    what: "No cell of a benchmark came to an end.",
+    hint: "Run one of its cells with `murmur run` and the benchmark's `base` section to see more of what is wrong.",
+    exitCode: 5,
+  },
   "run-failed": {
     what: "The run ended before its rounds were done.",
     hint: "`murmur show RUN` lists why each round was abandoned.",

@@ -31,11 +31,15 @@ export const privacySchema = z.strictObject({
     .max(1_000)
     .exactOptional()
     .meta({ description: "the most that the run may spend; a round that would exceed it is refused" }),
-  noiseMultiplier: z
-    .number()
-    .positive()
+  noiseMultiplier: z.number().min(0).exactOptional().meta({
+    description:
+      "z: the noise on the sum, in clip norms; 0: none, a line to compare with, and no guarantee; absent: as much as epsilon needs",
+  }),
+  rounds: z
+    .int()
+    .min(1)
     .exactOptional()
-    .meta({ description: "z: the noise on the sum, in clip norms; absent: as much as epsilon needs over round.count" }),
+    .meta({ description: "rounds that epsilon is to last for; absent: round.count, and never fewer" }),
   delta: z.number().min(1e-12).lt(1).default(1e-5).meta({ description: "chance that epsilon does not hold" }),
   clip: z
     .union([flatClip, adaptiveClip], { error: "a norm, or { initial, quantile, rate }" })
@@ -47,18 +51,12 @@ export const privacySchema = z.strictObject({
     .max(1)
     .exactOptional()
     .meta({ description: "q: chance of each device to be in a round; absent: round.cohort of fleet.devices" }),
-  noise: z
-    .enum(["device", "aggregate"])
-    .default("device")
-    .meta({
-      description: "of devices that make noise: each draws its own; or one draw for all, a simulation's shortcut",
-    }),
-  randomness: z
-    .enum(["seeded", "system"])
-    .default("seeded")
-    .meta({
-      description: "seeded: coins and noise come from the seed, a simulation; system: from the operating system",
-    }),
+  noise: z.enum(["device", "aggregate"]).default("device").meta({
+    description: "of devices that make noise: each draws its own; or one draw for all, a simulation's shortcut",
+  }),
+  randomness: z.enum(["seeded", "system"]).default("seeded").meta({
+    description: "seeded: coins and noise come from the seed, a simulation; system: from the operating system",
+  }),
   bits: z.int().min(8).max(24).default(16).meta({ description: "width of a coordinate of distributed noise" }),
   dropout: fraction
     .default(0.1)

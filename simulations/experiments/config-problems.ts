@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import { suggest } from "../suggestions.ts";
 import { runConfigJsonSchema, runConfigSchema } from "./config.ts";
-import { schemaAt, schemaLeaves, schemaProperties } from "./config-schema.ts";
+import { type SchemaNode, schemaAt, schemaLeaves, schemaProperties } from "./config-schema.ts";
 
 /** One thing that is wrong with a configuration. */
 export interface ConfigProblem {
@@ -15,7 +15,7 @@ export interface ConfigProblem {
 /** Everything that the schema says against a document, in the words of this project. */
 export function configProblems(document: unknown): ConfigProblem[] {
   const parsed = runConfigSchema.safeParse(document ?? {});
-  return parsed.success ? [] : problemsOf(parsed.error, document);
+  return parsed.success ? [] : problemsOf(parsed.error, document, runConfigJsonSchema());
 }
 
 /** One error for all problems; `locate` says where a path was written ("config.yaml:7"), if anyone knows. */
@@ -32,27 +32,35 @@ export function configError(
   return new MurmurError("config-invalid", message);
 }
 
-function problemsOf(error: z.ZodError, document: unknown): ConfigProblem[] {
-  return error.issues.flatMap((issue) => describe(issue, document));
+/** What zod says against a document, in the words of this project; `schema` is the JSON Schema that it was held to. */
+export function problemsOf(error: z.ZodError, document: unknown, schema: SchemaNode): ConfigProblem[] {
+  return error.issues.flatMap((issue) => describe(issue, document, schema));
 }
 
 /** The problems of the variant that was meant, where that shows: the one that is wrong inside, not as a whole. */
-function describeVariant(issue: z.core.$ZodIssueInvalidUnion, document: unknown): ConfigProblem[] | undefined {
+function describeVariant(
+  issue: z.core.$ZodIssueInvalidUnion,
+  document: unknown,
+  schema: SchemaNode,
+): ConfigProblem[] | undefined {
   const isInside = ({ path, code }: z.core.$ZodIssue) => path.length > 0 || code === "unrecognized_keys";
   const meant = issue.errors.find((issues) => issues.every(isInside));
-  return meant?.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, document));
+  return meant?.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }, document, schema));
 }
 
-function describe(issue: z.core.$ZodIssue, document: unknown): ConfigProblem[] {
+function describe(issue: z.core.$ZodIssue, document: unknown, schema: SchemaNode): ConfigProblem[] {
   const path = issue.path.map(String);
   const at = path.join(".");
   const given = valueAt(document, issue.path);
   if (given === undefined && issue.code !== "unrecognized_keys") return [{ path: at, message: "is missing" }];
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path: [...path, key].join("."), message: unknownKey(path, key, document) }));
+      return issue.keys.map((key) => ({
+        path: [...path, key].join("."),
+        message: unknownKey(path, key, document, schema),
+      }));
     case "invalid_type": {
-      const wanted = schemaAt(runConfigJsonSchema(), path)?.type === "integer" ? "int" : issue.expected;
+      const wanted = schemaAt(schema, path)?.type === "integer" ? "int" : issue.expected;
       return [{ path: at, message: `expected ${EXPECTED[wanted] ?? wanted}, got ${show(given)}` }];
     }
     case "too_small":
@@ -72,9 +80,9 @@ function describe(issue: z.core.$ZodIssue, document: unknown): ConfigProblem[] {
     case "invalid_value":
       return [{ path: at, message: oneOf(issue.values.map(String), given) }];
     case "invalid_union": {
-      const inside = describeVariant(issue, document);
+      const inside = describeVariant(issue, document, schema);
       if (inside !== undefined && inside.length > 0) return inside;
-      const entry = schemaAt(runConfigJsonSchema(), path);
+      const entry = schemaAt(schema, path);
       return [{ path: at, message: oneOf(entry?.values ?? [], given, entry?.otherwise) }];
     }
     default:
@@ -92,8 +100,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
 };
 
 /** "there is no such key", and the one that was probably meant: near in spelling here, or of this name elsewhere. */
-function unknownKey(parent: readonly string[], key: string, document: unknown): string {
-  const schema = runConfigJsonSchema();
+function unknownKey(parent: readonly string[], key: string, document: unknown, schema: SchemaNode): string {
   const siblings = schemaProperties(schema, parent, document);
   const near = suggest(key, siblings);
   if (near !== undefined) return `there is no such key; did you mean "${near}"?`;

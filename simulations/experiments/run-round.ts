@@ -10,7 +10,7 @@ import type { Experiment } from "./experiment.ts";
 import type { PlayedRound, ReadyWatch } from "./federation.ts";
 import { modelHash } from "./fingerprints.ts";
 import { type PrivacyAccount, privacyAccount } from "./privacy/privacy-account.ts";
-import { privacyPlan } from "./privacy/privacy-plan.ts";
+import { isNoiseless, privacyPlan } from "./privacy/privacy-plan.ts";
 import { slotNames } from "./privacy/published-names.ts";
 import { roundSeconds } from "./round-figures.ts";
 import { createRoundLog, type RoundLog } from "./round-log.ts";
@@ -64,7 +64,7 @@ export async function playRound(run: RunContext, progress: Progress): Promise<Pr
 /** Undefined without differential privacy. */
 function accountOf({ options, store }: RunContext): PrivacyAccount | undefined {
   const plan = privacyPlan(options.config);
-  return plan === undefined ? undefined : privacyAccount(plan, store);
+  return plan === undefined || isNoiseless(plan) ? undefined : privacyAccount(plan, store);
 }
 
 /** What the devices of the next round are sent. */

@@ -13,7 +13,7 @@ import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-boun
 import { modelReference } from "../load-model.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 import { seededCentralNoise } from "./privacy/central-noise.ts";
-import { privacyPlan } from "./privacy/privacy-plan.ts";
+import { isNoiseless, privacyPlan } from "./privacy/privacy-plan.ts";
 import { type EncodingTerms, privateTerms } from "./privacy/private-terms.ts";
 
 /** Mean loss that a device reports at most, in nats: ten times e-fold worse than a uniform guess among ten classes. */
@@ -71,7 +71,7 @@ export function createTask(
     goal: plan?.roster ?? round.cohort,
     closeAt: round.closeAt,
     simulationSeed: config.seed,
-    ...(plan === undefined ? {} : seededCentralNoise(plan, encoding, config.seed)),
+    ...(plan === undefined || isNoiseless(plan) ? {} : seededCentralNoise(plan, encoding, config.seed)),
     ...(authority === undefined
       ? {}
       : { authority, certificates: createCertificateCache(provider, authority, config.population) }),

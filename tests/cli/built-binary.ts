@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = packageRoot(dirname(fileURLToPath(import.meta.url)));
-const SOURCES = ["shared", "client", "server", "simulations", "cli"];
+const SOURCES = ["shared", "client", "server", "simulations", "cli", "web"];
 
 /** The same from the sources and from what they are compiled into. */
 function packageRoot(folder: string): string {
@@ -51,6 +51,6 @@ export async function ended(
 }
 
 function newestSource(folder: string): number {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /\.tsx?$/.test(name));
   return Math.max(0, ...files.map((name) => statSync(join(folder, name)).mtimeMs));
 }

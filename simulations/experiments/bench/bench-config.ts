@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { MurmurError } from "../../../shared/protocol/errors.ts";
 import type { RunConfigDocument } from "../config.ts";
+import { configError, problemsOf } from "../config-problems.ts";
+import type { SchemaNode } from "../config-schema.ts";
 
 /** Who adds noise; `none`: nobody, and updates are clipped and sampled all the same. */
 export const BENCH_MECHANISMS = [
@@ -65,6 +66,11 @@ export const benchConfigSchema = z.strictObject({
   base: runDocument.meta({ description: "the configuration that all cells share, as of `murmur run`" }),
   grid: grid.prefault({}),
   overrides: z.array(override).default([]).meta({ description: "what some cells have otherwise" }),
+  tuning: z
+    .string()
+    .min(1)
+    .default("learning rates and clip norm were set beforehand, on public data")
+    .meta({ description: "on what data the rates were chosen: on private data it would cost privacy" }),
   seeds: z.array(z.int().min(0)).min(1).default([1, 2, 3]),
   baselines: z
     .array(z.enum(["central", "local-only", "chance"]))
@@ -87,14 +93,18 @@ export const benchConfigSchema = z.strictObject({
 
 export type BenchConfig = z.output<typeof benchConfigSchema>;
 
-/** @throws {MurmurError} config-invalid, with every problem */
-export function parseBenchConfig(document: unknown, name: string): BenchConfig {
+/**
+ * @param locate says where a path was written ("bench.yaml:7"), if anyone knows
+ * @throws {MurmurError} config-invalid, with every problem
+ */
+export function parseBenchConfig(document: unknown, locate?: (path: string) => string | undefined): BenchConfig {
   const parsed = benchConfigSchema.safeParse(document);
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`);
-  throw new MurmurError("config-invalid", `${name}: ${lines.join("; ")}.`, {
-    hint: "examples/privacy-frontier.yaml is a benchmark that runs.",
-  });
+  throw configError(problemsOf(parsed.error, document, benchConfigJsonSchema()), locate);
+}
+
+function benchConfigJsonSchema(): SchemaNode {
+  return z.toJSONSchema(benchConfigSchema, { io: "input" }) as SchemaNode;
 }
 
 /** The benchmark with what --quick changes. */

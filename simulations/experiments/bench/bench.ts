@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { RunStamp } from "../run-stamp.ts";
 import { type Baseline, centralBaseline, chanceBaseline, localOnlyBaseline } from "./baselines.ts";
 import type { BenchConfig } from "./bench-config.ts";
+import { type BenchFacts, benchFacts } from "./bench-facts.ts";
 import { benchCells, type Cell, certifiedCell } from "./bench-grid.ts";
 import { runCells } from "./cell-pool.ts";
 import { type CellResult, cellResults } from "./cell-result.ts";
@@ -18,6 +19,7 @@ export interface BenchResult {
   /** Cells that have no result. */
   readonly unfinished: readonly Cell[];
   readonly certified?: FinishedCell;
+  readonly facts: BenchFacts;
   readonly baselines: { readonly central?: Baseline; readonly localOnly?: Baseline; readonly chance?: Baseline };
 }
 
@@ -52,6 +54,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
     const known = results.read(cell);
     if (known !== undefined) take(cell, known);
   }
+  const facts = await benchFacts(cells[0]);
   const baselines = stopped.aborted ? {} : await baselinesOf(bench, cells[0]);
   await runCells(
     all.filter(({ id }) => !finished.has(id)),
@@ -71,6 +74,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
   return {
     cells: cells.flatMap(({ id }) => finished.get(id) ?? []),
     unfinished: all.filter(({ id }) => !finished.has(id)),
+    facts,
     baselines,
     ...(beside === undefined ? {} : { certified: beside }),
   };

@@ -15,7 +15,8 @@ const cellResultSchema = z.object({
   accuracy: share.nullable(),
   /** By class, of its own test examples. */
   accuracyByClass: z.array(share),
-  series: z.array(z.object({ round: z.int(), accuracy: share })),
+  /** Of the rounds after which the model was evaluated; `updateNorm`: how far the round moved it. */
+  series: z.array(z.object({ round: z.int(), accuracy: share, updateNorm: z.number().min(0) })),
   /** z, and ε of all rounds that were charged, by the ledger; null without noise. */
   noiseMultiplier: z.number().nullable(),
   epsilon: z.number().nullable(),

@@ -39,7 +39,7 @@ export async function runCell(
   rmSync(folder, { recursive: true, force: true });
   const startedAt = stopwatch();
   const startedCpu = cpuSeconds();
-  const series: { round: number; accuracy: number }[] = [];
+  const series: CellResult["series"] = [];
   const stamps = new Set<string>();
   let epsilon: number | null = null;
   const plan = privacyPlan(config);
@@ -62,8 +62,8 @@ export async function runCell(
       onEvent(event) {
         if (event.type === "run.started") for (const text of event.p.summary.stamps) stamps.add(text);
         if (event.type !== "round.done") return;
-        const { round, acc, eps } = event.p;
-        if (acc !== null) series.push({ round, accuracy: acc });
+        const { round, acc, eps, updateNorm } = event.p;
+        if (acc !== null) series.push({ round, accuracy: acc, updateNorm: updateNorm ?? 0 });
         if (eps !== null) epsilon = eps;
       },
     });

@@ -29,6 +29,21 @@ function rules({ fleet, round, algorithm, train }: RunConfig, privacy: PrivacyCo
       "Set `privacy.epsilon`, and the noise follows; or `privacy.noiseMultiplier`.",
     ],
     [
+      privacy.epsilon !== undefined && privacy.noiseMultiplier === 0,
+      "privacy.noiseMultiplier is 0, and without noise there is no epsilon to keep to",
+      "Leave `privacy.epsilon` out for a line without noise, or `privacy.noiseMultiplier`, and it follows.",
+    ],
+    [
+      privacy.noiseMultiplier === 0 && typeof privacy.clip !== "number",
+      "privacy.clip adapts by a noised count, and privacy.noiseMultiplier is 0",
+      "Set `privacy.clip` to a norm.",
+    ],
+    [
+      privacy.rounds !== undefined && privacy.rounds < round.count,
+      `privacy.rounds is ${privacy.rounds}: the budget would be spent before the ${round.count} rounds are done`,
+      "Raise `privacy.rounds` to `round.count` at least, or leave it out.",
+    ],
+    [
       privacy.delta >= 1 / devices,
       `privacy.delta is ${privacy.delta}: of ${devices} devices, one could be revealed whole and the promise kept`,
       `Set \`privacy.delta\` below 1 / fleet.devices, such as ${(0.1 / devices).toPrecision(1)}.`,
@@ -78,7 +93,7 @@ function claims({ secagg }: RunConfig, privacy: PrivacyConfig): Problem[] {
   const unmasked = secagg.mode === "plaintext";
   return [
     [
-      fromDevices && unmasked,
+      fromDevices && unmasked && privacy.noiseMultiplier !== 0,
       "secagg.mode is plaintext: the coordinator would see every update with no more than its own share of the noise",
       "Set `secagg.mode=masked`, or choose `privacy.mechanism=local`.",
     ],

@@ -10,11 +10,11 @@ export interface PrivacyPlan {
   readonly devices: number;
   /** q: chance of each device to be in a round. */
   readonly sampling: number;
-  /** T */
+  /** T: rounds that the noise is for; a run may end before. */
   readonly rounds: number;
   /** z: standard deviation of the noise on the sum, over the sensitivity. */
   readonly noiseMultiplier: number;
-  /** ε that the planned rounds cost. */
+  /** ε that the planned rounds cost; infinite without noise. */
   readonly planned: number;
   /** δ, without what the constant roster takes of it. */
   readonly accountedDelta: number;
@@ -43,23 +43,28 @@ export function privacyPlan(config: RunConfig): PrivacyPlan | undefined {
   return plan;
 }
 
+const USUAL_EPSILON = 8;
+
 function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPlan {
   const { devices } = fleet;
   const sampling = privacy.sampling ?? round.cohort / devices;
-  const rounds = round.count;
+  const rounds = privacy.rounds ?? round.count;
   const accountedDelta = 0.9 * privacy.delta;
   const epsilonOf = (z: number) =>
-    rdpEpsilon(
-      poissonGaussianRdp(sampling, z).map((value) => rounds * value),
-      accountedDelta,
-    );
-  const noiseMultiplier = privacy.noiseMultiplier ?? calibrate(epsilonOf, privacy.epsilon ?? 8);
+    z === 0
+      ? Number.POSITIVE_INFINITY
+      : rdpEpsilon(
+          poissonGaussianRdp(sampling, z).map((value) => rounds * value),
+          accountedDelta,
+        );
+  const noiseMultiplier = privacy.noiseMultiplier ?? calibrate(epsilonOf, privacy.epsilon ?? USUAL_EPSILON);
   const planned = epsilonOf(noiseMultiplier);
   const roster = constantRoster({
     devices,
     sampling,
     rounds,
-    epsilon: privacy.epsilon ?? planned,
+    // Without noise any will do: the roster is as long as that of the private run that this one stands beside.
+    epsilon: privacy.epsilon ?? (noiseMultiplier === 0 ? USUAL_EPSILON : planned),
     delta: privacy.delta,
     dropout: privacy.dropout,
     leastSurvivors: round.minCohort,
@@ -82,6 +87,11 @@ function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPla
       ? { clipNorm: clip }
       : { clipNorm: clip.initial, indicator: { deviation, ratio: noiseMultiplier / (2 * deviation) } }),
   };
+}
+
+/** A run that is clipped and sampled as a private one, and promises nothing: no noise, no ledger, no ε. */
+export function isNoiseless({ noiseMultiplier }: Pick<PrivacyPlan, "noiseMultiplier">): boolean {
+  return noiseMultiplier === 0;
 }
 
 /** ε of one round alone. */
