@@ -1,5 +1,5 @@
-import { gaussianEpsilon } from "../accounting/analytic-gaussian.ts";
 import { normalQuantile } from "../../random/normal-quantile.ts";
+import { gaussianEpsilon } from "../accounting/analytic-gaussian.ts";
 import { lowerBound, upperBound } from "./clopper-pearson.ts";
 
 /** How often a test that was fixed in advance said "in", of so many trials each with the canary in and out. */
