@@ -3,6 +3,7 @@ import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import { deviceHalf, type LocalStart, type Received } from "../shared/learning/algorithms/device-half.ts";
 import { type ParameterVector, parametersFromBytes } from "../shared/learning/parameters.ts";
 import { transformsOf } from "../shared/learning/transforms/index.ts";
+import { systemWords } from "../shared/privacy/noise/noise-words.ts";
 import { UPLOADS_AT_ONCE } from "../shared/protocol/chunks.ts";
 import {
   type Configuration,
@@ -21,10 +22,12 @@ import { NonFiniteUpdateError, secureRounding } from "../shared/secagg/quantise.
 import { MetricRangeError } from "../shared/secagg/slots.ts";
 import { type DeviceJournal, uploadJournal } from "./journal.ts";
 import {
+  type EncodingRandomness,
   encodeLocalUpdate,
   type LocalUpdate,
   type SimulatedPlace,
   simulatedBatches,
+  simulatedNoise,
   simulatedRounding,
 } from "./local-update.ts";
 import type { DeviceMemory } from "./memory.ts";
@@ -245,10 +248,19 @@ export function createDevice(options: DeviceOptions): Device {
 
   function encode(round: RoundContext, received: Received, result: TrainingResult): LocalUpdate {
     const { agreement, procedure, training, simulationSeed } = round.configuration;
-    const rounding =
-      simulationSeed === undefined ? secureRounding(provider) : simulatedRounding(placeOf(simulationSeed, round));
     const transforms = transformsOf(agreement);
-    return encodeLocalUpdate(transforms, deviceHalf(procedure), received, result, training.learningRate, rounding);
+    const randomness =
+      simulationSeed === undefined ? ownRandomness() : seededRandomness(placeOf(simulationSeed, round));
+    return encodeLocalUpdate(transforms, deviceHalf(procedure), received, result, training.learningRate, randomness);
+  }
+
+  /** Nobody else knows any of it. */
+  function ownRandomness(): EncodingRandomness {
+    return { rounding: secureRounding(provider), noise: systemWords(provider.random) };
+  }
+
+  function seededRandomness(place: SimulatedPlace): EncodingRandomness {
+    return { rounding: simulatedRounding(place), noise: simulatedNoise(place) };
   }
 
   function begin(now: number, trained: Extract<State, { kind: "trained" }>): DeviceEffects {

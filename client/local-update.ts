@@ -1,6 +1,7 @@
 import type { DeviceHalf, Received } from "../shared/learning/algorithms/device-half.ts";
 import { encodeUpdate } from "../shared/learning/transforms/index.ts";
 import type { UpdateTransform } from "../shared/learning/transforms/update-transform.ts";
+import { type NoiseWords, seededWords } from "../shared/privacy/noise/noise-words.ts";
 import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.ts";
 import { type RoundingBits, seededRounding } from "../shared/secagg/quantise.ts";
 import type { TrainingResult } from "./training/trainer.ts";
@@ -23,6 +24,18 @@ export function simulatedRounding({ seed, round, device }: SimulatedPlace): Roun
   return seededRounding(seededRandom(seed, "rounding", round, device));
 }
 
+/** What its noise is made of, where it makes any. */
+export function simulatedNoise({ seed, round, device }: SimulatedPlace): NoiseWords<"seeded"> {
+  return seededWords(seededRandom(seed, "noise", round, device));
+}
+
+/** What chance decides on the way of an update into the ring. */
+export interface EncodingRandomness {
+  readonly rounding: RoundingBits;
+  /** `elsewhere`: a simulation draws the noise of all devices at once. */
+  readonly noise: NoiseWords | "elsewhere";
+}
+
 /** What a device answers with, and what it is to keep if the answer is in the round's sum. */
 export interface LocalUpdate {
   readonly input: Int32Array;
@@ -42,7 +55,7 @@ export function encodeLocalUpdate(
   received: Received,
   { parameters, steps, examples, lossSum, correct, earlier, pads }: TrainingResult,
   learningRate: number,
-  rounding: RoundingBits,
+  { rounding, noise }: EncodingRandomness,
   ring?: Int32Array,
 ): LocalUpdate {
   const start = earlier === undefined ? received : { ...received, broadcast: earlier.parameters };
@@ -50,6 +63,7 @@ export function encodeLocalUpdate(
   const metrics = { examples, lossSum, correct };
   const context = {
     rounding,
+    noise,
     ...(pads === undefined ? {} : { pads }),
     ...(earlier === undefined ? {} : { staleness: earlier.staleness }),
     ...(ring === undefined ? {} : { ring }),

@@ -36,7 +36,7 @@ export interface FederatedTask {
   /** The pinned enrolment authority's key, at `active-server`. */
   readonly authority?: Uint8Array;
   /** Adds the coordinator's noise to a round's unmasked sum, before anything is made of it; absent: it adds none. */
-  addNoise?(sum: Int32Array, round: number): void;
+  addNoise?(sum: Int32Array, round: number, survivors: number): void;
   /** Certificates that were verified in earlier rounds. */
   readonly certificates?: CertificateCache;
 }
@@ -50,7 +50,7 @@ export interface Broadcast {
   /** Models that newer ones have replaced and that devices may still answer for, the newest first. */
   readonly earlier?: readonly ParameterVector[];
   /** What this round agrees on in the place of what the task's other rounds do. */
-  readonly terms?: Partial<Pick<SecAggAgreement, "transforms" | "clip">>;
+  readonly terms?: Partial<Pick<SecAggAgreement, "transforms" | "clip" | "levels" | "noiseShare">>;
 }
 
 export interface OpenRound {
@@ -133,7 +133,7 @@ export function openRound(
     configuration,
     model,
     decode(sum, survivors) {
-      task.addNoise?.(sum, number);
+      task.addNoise?.(sum, number, survivors);
       return decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number });
     },
   };

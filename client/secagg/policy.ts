@@ -1,4 +1,5 @@
 import { equalBytes } from "../../shared/crypto/bytes.ts";
+import { wrapsAround } from "../../shared/learning/transforms/index.ts";
 import { MurmurError } from "../../shared/protocol/errors.ts";
 import type { SecAggAgreement } from "../../shared/secagg/agreement.ts";
 import { assertRingHolds } from "../../shared/secagg/ring-bound.ts";
@@ -76,12 +77,18 @@ export function checkAgreement(agreement: SecAggAgreement, policy: DevicePolicy,
   proveRing(agreement);
 }
 
+/** Of a sum that is meant mod the ring, the noise alone may deviate by 2^(b−1) over so many (`privacy.md` 1.9, rule 8). */
+const WRAPPING_DEVIATIONS = 4;
 /** A coordinate of the summed noise lies beyond this many standard deviations with a probability below 2^-75. */
 const TAIL_DEVIATIONS = 10;
 
 /** The bound of section 4, proven by the device itself: no sum of valid inputs wraps around. */
 function proveRing(agreement: SecAggAgreement): void {
-  const { bits, levels, slots, maxCohort, noiseShare } = agreement;
+  const { bits, levels, slots, maxCohort, noiseShare, transforms } = agreement;
+  if (wrapsAround(transforms)) {
+    if (WRAPPING_DEVIATIONS * Math.sqrt(maxCohort) * noiseShare <= 2 ** (bits - 1)) return;
+    throw new DeviceAbort("ring-too-narrow", `the sum's noise does not fit into a ring of ${bits} bits`);
+  }
   try {
     const noiseTail = TAIL_DEVIATIONS * Math.sqrt(maxCohort) * noiseShare;
     assertRingHolds(bits, { levels, largestSlot: slots.largest, maxInputs: maxCohort, noiseTail });

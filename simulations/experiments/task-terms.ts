@@ -4,6 +4,7 @@ import type { CryptoProvider } from "../../shared/crypto/provider.ts";
 import type { Algorithm } from "../../shared/learning/algorithms/index.ts";
 import type { LocalTraining } from "../../shared/learning/local-training.ts";
 import { clip } from "../../shared/learning/transforms/clip.ts";
+import { wrapsAround } from "../../shared/learning/transforms/index.ts";
 import { quantiseTransform } from "../../shared/learning/transforms/quantise.ts";
 import { weightByStaleness } from "../../shared/learning/transforms/staleness.ts";
 import { weightUniformly } from "../../shared/learning/transforms/uniform.ts";
@@ -12,7 +13,7 @@ import { metricSlots } from "../../shared/secagg/metric-slots.ts";
 import { assertRingHolds, smallestRingBits } from "../../shared/secagg/ring-bound.ts";
 import { modelReference } from "../load-model.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
-import { seededCentralNoise } from "./privacy/central-noise.ts";
+import { coordinatorNoise } from "./privacy/coordinator-noise.ts";
 import { isNoiseless, privacyPlan } from "./privacy/privacy-plan.ts";
 import { type EncodingTerms, privateTerms } from "./privacy/private-terms.ts";
 
@@ -39,8 +40,9 @@ export function createTask(
     plan === undefined ? plainTerms(config, coordinates, largestDevice) : privateTerms(plan, config, coordinates);
   const maxCohort = invitedPerRound(config);
   const load = { levels: encoding.levels, largestSlot: encoding.slots.largest, maxInputs: maxCohort };
-  const bits = secagg.bits ?? smallestRingBits(load);
-  assertRingHolds(bits, load);
+  const wraps = wrapsAround(encoding.transforms);
+  const bits = wraps ? (plan?.privacy.bits ?? 16) : (secagg.bits ?? smallestRingBits(load));
+  if (!wraps) assertRingHolds(bits, load);
   return {
     terms: {
       mode: secagg.mode,
@@ -58,7 +60,6 @@ export function createTask(
       maxCohort,
       fixedCohort: plan?.roster ?? 0,
       minSurvivors: plan?.leastSurvivors ?? 0,
-      noiseShare: 0,
     },
     model: modelReference(config.task.model),
     training: { ...localTraining(config), ...training },
@@ -70,8 +71,8 @@ export function createTask(
     },
     goal: plan?.roster ?? round.cohort,
     closeAt: round.closeAt,
-    simulationSeed: config.seed,
-    ...(plan === undefined || isNoiseless(plan) ? {} : seededCentralNoise(plan, encoding, config.seed)),
+    ...(plan?.privacy.randomness === "system" ? {} : { simulationSeed: config.seed }),
+    ...(plan === undefined || isNoiseless(plan) ? {} : coordinatorNoise(plan, encoding, config.seed, provider)),
     ...(authority === undefined
       ? {}
       : { authority, certificates: createCertificateCache(provider, authority, config.population) }),
@@ -98,6 +99,7 @@ function plainTerms(config: RunConfig, coordinates: number, largestDevice: numbe
     transforms: transforms.map(({ specification }) => specification),
     slots,
     levels,
+    noiseShare: 0,
     clip: quantise.range,
     dimension: coordinates + slots.slots.length,
   };

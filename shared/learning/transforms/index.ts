@@ -1,9 +1,12 @@
+import type { NoiseKind } from "../../privacy/noise/noise-law.ts";
 import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { SlotTable } from "../../secagg/slots.ts";
 import { adaptiveClip } from "./adaptive-clip.ts";
 import { clip } from "./clip.ts";
 import { weightFixed } from "./fixed-weight.ts";
 import { quantiseTransform } from "./quantise.ts";
+import { ringNoise } from "./ring-noise.ts";
+import { rotate } from "./rotate.ts";
 import { weightByStaleness } from "./staleness.ts";
 import { weightUniformly } from "./uniform.ts";
 import type {
@@ -29,6 +32,9 @@ export interface TransformTerms {
 type Parser = (fields: readonly string[], terms: TransformTerms) => UpdateTransform;
 
 const QUANTISE = "quantise";
+/** Transforms from real numbers into the ring. */
+const INTO_RING: readonly string[] = [QUANTISE, "rotate"];
+const NOISE = "noise";
 
 /** Every transform, by the first word of its specification. To add one, add its file and its line. */
 const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
@@ -41,6 +47,12 @@ const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
       by === "uniform" ? weightUniformly() : by === "fixed" ? weightFixed(Number(cap)) : weightByExamples(Number(cap)),
   ],
   ["staleness", ([most]) => weightByStaleness(Number(most))],
+  [
+    "rotate",
+    ([coordinates, norm, scale, bits, seed]) =>
+      rotate(Number(coordinates), Number(norm), Number(scale), Number(bits), Number(seed)),
+  ],
+  [NOISE, ([kind, variance]) => ringNoise(noiseKind(kind), Number(variance))],
   [QUANTISE, ([bits, range], terms) => agreedQuantiser(Number(bits), Number(range), terms)],
 ]);
 
@@ -52,7 +64,8 @@ const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
  */
 export function transformsOf(terms: TransformTerms): UpdateTransform[] {
   const names = terms.transforms.map((specification) => specification.split(":")[0]);
-  if (names.indexOf(QUANTISE) !== names.length - 1 || names.length === 0) {
+  const entry = names.findIndex((name) => INTO_RING.includes(name));
+  if (entry === -1 || names.slice(entry + 1).some((name) => name !== NOISE)) {
     throw new RangeError("the transforms of an agreement end in the ring, and enter it once");
   }
   return terms.transforms.map((specification) => {
@@ -65,6 +78,19 @@ export function transformsOf(terms: TransformTerms): UpdateTransform[] {
     }
     return transform;
   });
+}
+
+/**
+ * Whether the sum is meant mod the ring: sums of rotated updates have a spread that fits into it, and no bound that does
+ * (`privacy.md` 1.9, rule 8).
+ */
+export function wrapsAround(transforms: readonly string[]): boolean {
+  return transforms.some((specification) => specification.startsWith("rotate:"));
+}
+
+function noiseKind(text: string): NoiseKind {
+  if (text !== "gaussian" && text !== "skellam") throw new RangeError(`there is no noise "${text}"`);
+  return text;
 }
 
 /** The quantiser, if its values stay within what the ring was proven for. */

@@ -1,3 +1,4 @@
+import type { NoiseWords } from "../../privacy/noise/noise-words.ts";
 import type { RoundMetric } from "../../secagg/metric-slots.ts";
 import type { RoundingBits } from "../../secagg/quantise.ts";
 
@@ -56,6 +57,11 @@ export interface DeviceContext {
   readonly staleness?: number;
   /** The device only pads the roster: its update is zero, and says nothing. */
   readonly pads?: boolean;
+  /**
+   * What a device that makes noise makes it of; `elsewhere`: it makes none, because a simulation draws the noise of all
+   * devices at once.
+   */
+  readonly noise?: NoiseWords | "elsewhere";
   /** Memory that the ring vector takes, of its length; absent: fresh memory. */
   readonly ring?: Int32Array;
 }

@@ -108,6 +108,11 @@ function claims({ secagg }: RunConfig, privacy: PrivacyConfig): Problem[] {
       "Set `privacy.noise=device`, or `privacy.randomness=seeded`.",
     ],
     [
+      privacy.noise === "device" && fromDevices && secagg.fidelity !== "real" && privacy.noiseMultiplier !== 0,
+      `privacy.noise is device and secagg.fidelity is ${secagg.fidelity}: devices that are only counted draw none`,
+      "Set `privacy.noise=aggregate`: one draw for all; or `secagg.fidelity=real`.",
+    ],
+    [
       privacy.noise === "aggregate" && fromDevices && secagg.fidelity === "real",
       "privacy.noise is aggregate: real masks would cover updates without any noise",
       "Set `privacy.noise=device`, or `secagg.fidelity=off`.",

@@ -22,6 +22,8 @@ export interface PrivacyPlan {
   readonly roster: number;
   /** u_min: a round with fewer survivors is refused; 0 where the noise does not come from them. */
   readonly leastSurvivors: number;
+  /** Shares of the noise that are counted on: u_min less those that may be corrupted. */
+  readonly countedShares: number;
   /** q · N: what every sum is divided by. */
   readonly denominator: number;
   /** C of the first round. */
@@ -69,6 +71,7 @@ function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPla
     dropout: privacy.dropout,
     leastSurvivors: round.minCohort,
   });
+  const leastSurvivors = isDistributed(privacy) ? leastSurvivorsOf(roster, privacy.dropout) : 0;
   const denominator = sampling * devices;
   const { clip } = privacy;
   const deviation = denominator / 20;
@@ -81,7 +84,8 @@ function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPla
     planned,
     accountedDelta,
     roster,
-    leastSurvivors: isDistributed(privacy) ? leastSurvivorsOf(roster, privacy.dropout) : 0,
+    leastSurvivors,
+    countedShares: leastSurvivors - corruptedOf(privacy, roster),
     denominator,
     ...(typeof clip === "number"
       ? { clipNorm: clip }
@@ -97,6 +101,11 @@ export function isNoiseless({ noiseMultiplier }: Pick<PrivacyPlan, "noiseMultipl
 /** ε of one round alone. */
 export function roundEpsilon({ sampling, noiseMultiplier, accountedDelta }: PrivacyPlan): number {
   return rdpEpsilon(poissonGaussianRdp(sampling, noiseMultiplier), accountedDelta);
+}
+
+/** ⌊γ_corrupt · n_fix⌋: devices whose noise is not counted on, because they may tell the coordinator what it was. */
+export function corruptedOf({ corrupted }: PrivacyConfig, roster: number): number {
+  return Math.floor(corrupted * roster + 1e-9);
 }
 
 /** Whether the noise is made of shares that the devices draw. */

@@ -1,6 +1,6 @@
 import type { EpsilonStatement } from "../../../shared/privacy/epsilon-statement.ts";
 import { poissonGaussianRdp, rdpEpsilon } from "./accounting.ts";
-import { isDistributed, type PrivacyPlan } from "./privacy-plan.ts";
+import { corruptedOf, isDistributed, type PrivacyPlan } from "./privacy-plan.ts";
 
 /**
  * What a run's ε is, and for whom. The amplified figure is a promise against those who see models: the coordinator drew
@@ -29,7 +29,7 @@ export function epsilonStatement(plan: PrivacyPlan, played: number = plan.rounds
       participations,
       enforced: privacy.maxParticipations !== undefined,
     },
-    ...(isDistributed(privacy) ? { colluders: Math.floor(privacy.corrupted * roster) } : {}),
+    ...(isDistributed(privacy) ? { colluders: corruptedOf(privacy, roster) } : {}),
     simulation: privacy.randomness === "seeded",
   };
 }

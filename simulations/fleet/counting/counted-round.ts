@@ -68,9 +68,9 @@ export function countedRound(options: CountedRoundOptions): CountedRound {
     const { training } = configuration;
 
     function finish(result: TrainingResult): void {
-      const rounding = simulatedRounding(place);
+      const randomness = { rounding: simulatedRounding(place), noise: "elsewhere" } as const;
       const transforms = transformsOf(agreement);
-      updates.set(id, encodeLocalUpdate(transforms, half, received, result, training.learningRate, rounding));
+      updates.set(id, encodeLocalUpdate(transforms, half, received, result, training.learningRate, randomness));
     }
 
     function keep(): void {

@@ -10,6 +10,7 @@ import type {
 import { deviceHalf } from "../../../shared/learning/algorithms/device-half.ts";
 import type { ParameterVector } from "../../../shared/learning/parameters.ts";
 import { type TransformTerms, transformsOf } from "../../../shared/learning/transforms/index.ts";
+import type { UpdateTransform } from "../../../shared/learning/transforms/update-transform.ts";
 import type { DeviceId } from "../../../shared/protocol/ids.ts";
 import { type Dataset, type ExampleBuffers, exampleBuffers, gatherExamples } from "../../datasets/index.ts";
 import { type HoldingsSpec, holdExamples } from "../../datasets/partitions/holdings.ts";
@@ -70,6 +71,8 @@ export async function createFleetTrainer(setting: FleetSetting): Promise<FleetTr
   /** Used again for each device whose update is added up here: fresh memory for each keeps the collector busy. */
   let trained: ParameterVector | undefined;
   let ring: Int32Array | undefined;
+  /** Of the round: some have memory of their own. */
+  let known: { readonly terms: TransformTerms; readonly transforms: readonly UpdateTransform[] } | undefined;
 
   async function train(
     { round, parameters, task }: RoundWork,
@@ -92,10 +95,12 @@ export async function createFleetTrainer(setting: FleetSetting): Promise<FleetTr
       ring ??= new Int32Array(sum.length);
       const result = await train(work, job, trained);
       const rounding = simulatedRounding({ seed, round: work.round, device: job.name });
+      if (terms !== known?.terms) known = { terms, transforms: transformsOf(terms) };
       const received = { broadcast: work.parameters };
       const { learningRate } = work.task;
       const half = deviceHalf(undefined);
-      const { input } = encodeLocalUpdate(transformsOf(terms), half, received, result, learningRate, rounding, ring);
+      const randomness = { rounding, noise: "elsewhere" } as const;
+      const { input } = encodeLocalUpdate(known.transforms, half, received, result, learningRate, randomness, ring);
       addInto(sum, input);
     },
     async evaluate(shared, slices) {
