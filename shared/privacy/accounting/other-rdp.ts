@@ -27,12 +27,3 @@ export function randomisedResponseRdp(noise: number, values: number): (order: nu
     return (most + Math.log(Math.exp(up - most) + Math.exp(down - most) + rest * Math.exp(-most))) / (order - 1);
   };
 }
-
-/**
- * Sums over a binary tree of rounds, every node noised (Kairouz et al. 2021, arXiv 2103.00039, Theorem 4.1 with restarts):
- * a device that takes part once a tree touches h = ⌈log₂(T + 1)⌉ nodes. Zero-out; no sampling is assumed.
- */
-export function treeRho(noiseMultiplier: number, stepsPerTree: number, trees: number): number {
-  const height = Math.ceil(Math.log2(stepsPerTree + 1));
-  return (height * trees) / (2 * noiseMultiplier ** 2);
-}

@@ -1,5 +1,4 @@
-import type { EpsilonStatement } from "../../../shared/privacy/epsilon-statement.ts";
-import { poissonGaussianRdp, rdpEpsilon } from "./accounting.ts";
+import type { EpsilonStatement, SamplingStatement } from "../../../shared/privacy/epsilon-statement.ts";
 import { corruptedOf, isDistributed, type PrivacyPlan } from "./privacy-plan.ts";
 
 /**
@@ -9,27 +8,28 @@ import { corruptedOf, isDistributed, type PrivacyPlan } from "./privacy-plan.ts"
  * @param played rounds that were charged; absent: all that the noise is for
  */
 export function epsilonStatement(plan: PrivacyPlan, played: number = plan.rounds): EpsilonStatement {
-  const { privacy, sampling, noiseMultiplier, accountedDelta, roster } = plan;
-  const isSampled = sampling < 1;
-  const participations = Math.min(played, privacy.maxParticipations ?? played);
-  const times = (rounds: number, q: number): number =>
-    rdpEpsilon(
-      poissonGaussianRdp(q, noiseMultiplier).map((value) => rounds * value),
-      accountedDelta,
-    );
+  const { privacy, account, noiseMultiplier, accountedDelta, roster, correlated } = plan;
+  const most = correlated === undefined ? played : Math.ceil(played / correlated.separation);
+  const participations = Math.min(most, privacy.maxParticipations ?? most);
   return {
-    epsilon: times(played, sampling),
+    epsilon: account.epsilon(noiseMultiplier, played, accountedDelta),
     delta: privacy.delta,
     unit: "device",
-    adjacency: isDistributed(privacy) ? "zero-out" : "add-or-remove-one",
-    sampling: isSampled ? { kind: "poisson", rate: sampling, rounds: played } : { kind: "none" },
-    accountant: "rdp",
+    adjacency: account.adjacency,
+    sampling: samplingOf(plan, played),
+    accountant: account.accountant,
     unamplified: {
-      epsilon: times(participations, 1),
+      epsilon: account.unamplified(noiseMultiplier, participations, accountedDelta),
       participations,
-      enforced: privacy.maxParticipations !== undefined,
+      // Nothing that a simulated device does for itself keeps it from taking part more often.
+      enforced: false,
     },
     ...(isDistributed(privacy) ? { colluders: corruptedOf(privacy, roster) } : {}),
     simulation: privacy.randomness === "seeded",
   };
+}
+
+function samplingOf({ account, sampling, correlated }: PrivacyPlan, rounds: number): SamplingStatement {
+  if (correlated !== undefined) return { kind: "separated", rounds, gap: correlated.separation };
+  return account.isAmplified && sampling < 1 ? { kind: "poisson", rate: sampling, rounds } : { kind: "none" };
 }

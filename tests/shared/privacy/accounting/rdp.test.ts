@@ -10,14 +10,10 @@ import {
   poissonGaussianRdp,
 } from "../../../../shared/privacy/accounting/gaussian-rdp.ts";
 import { composedRdp, ORDERS, rdpCurve } from "../../../../shared/privacy/accounting/orders.ts";
-import {
-  laplaceRdp,
-  randomisedResponseRdp,
-  treeRho,
-  zcdpRdp,
-} from "../../../../shared/privacy/accounting/other-rdp.ts";
+import { laplaceRdp, randomisedResponseRdp, zcdpRdp } from "../../../../shared/privacy/accounting/other-rdp.ts";
 import { classicEpsilon, rdpDelta, rdpEpsilon } from "../../../../shared/privacy/accounting/rdp-conversion.ts";
 import { tuningCurve } from "../../../../shared/privacy/accounting/tuning-rdp.ts";
+import { treeConcentration } from "../../../../shared/privacy/correlated/tree-aggregation.ts";
 import reference from "../../../vectors/dp_accounting.json" with { type: "json" };
 
 const poisson = (q: number, z: number, steps: number, delta: number): number =>
@@ -128,7 +124,15 @@ describe("other mechanisms", () => {
   });
 
   it.each(reference.tree_aggregation)("a tree over $steps_per_tree rounds", (row) => {
-    const curve = rdpCurve(zcdpRdp(treeRho(row.noise_multiplier, row.steps_per_tree, row.trees)));
+    const curve = rdpCurve(
+      zcdpRdp(
+        treeConcentration({
+          roundsPerTree: row.steps_per_tree,
+          trees: row.trees,
+          noiseMultiplier: row.noise_multiplier,
+        }),
+      ),
+    );
     expect(near(rdpEpsilon(curve, row.delta).epsilon, row.rdp_epsilon)).toBeLessThan(1e-9);
   });
 
