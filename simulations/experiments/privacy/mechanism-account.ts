@@ -27,28 +27,34 @@ export interface MechanismAccount {
 
 /** Noise of one Gaussian on a Poisson sample's sum. @param q sampling rate */
 export function centralAccount(q: number): MechanismAccount {
-  return sampledAccount("add-or-remove-one", (noise) => poissonGaussianCurve(q, noise), gaussianRdp);
+  return sampledAccount(
+    "add-or-remove-one",
+    (noise) => poissonGaussianCurve(q, noise),
+    (noise, participations, delta) => gaussianEpsilon(noise / Math.sqrt(participations), delta),
+  );
 }
 
 /** Whole-numbered noise, of the coordinator or of many devices, at whole orders alone. */
 export function integerAccount(q: number, adjacency: Adjacency): MechanismAccount {
-  return sampledAccount(adjacency, (noise) => wholeOrderCurve(subsampledRdp(q, distributedRdp(noise))), distributedRdp);
+  const alone = (noise: number, participations: number, delta: number): number => {
+    const curve = rdpCurve(distributedRdp(noise));
+    return rdpEpsilon(composedRdp([{ curve, times: participations }]), delta).epsilon;
+  };
+  return sampledAccount(adjacency, (noise) => wholeOrderCurve(subsampledRdp(q, distributedRdp(noise))), alone);
 }
 
 function sampledAccount(
   adjacency: Adjacency,
   curve: MechanismAccount["curve"],
-  alone: (noiseMultiplier: number) => (order: number) => number,
+  unamplified: MechanismAccount["unamplified"],
 ): MechanismAccount {
-  const epsilonOf = (release: RdpCurve, times: number, delta: number): number =>
-    rdpEpsilon(composedRdp([{ curve: release, times }]), delta).epsilon;
   return {
     accountant: "rdp",
     adjacency,
     isAmplified: true,
     curve,
-    epsilon: (noise, rounds, delta) => epsilonOf(curve(noise), rounds, delta),
-    unamplified: (noise, participations, delta) => epsilonOf(rdpCurve(alone(noise)), participations, delta),
+    epsilon: (noise, rounds, delta) => rdpEpsilon(composedRdp([{ curve: curve(noise), times: rounds }]), delta).epsilon,
+    unamplified,
   };
 }
 
