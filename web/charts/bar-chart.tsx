@@ -20,7 +20,7 @@ export interface BarChartProps {
 
 const WIDTH = 760;
 const HEIGHT = 320;
-const MARGIN = { top: 44, right: 16, bottom: 52, left: 62 };
+const MARGIN = { top: 44, right: 16, bottom: 52, left: 76 };
 
 /** Bars side by side in groups; every series has its own hatching, so that it can be told in print. */
 export function BarChart({ title, description, xLabel, yLabel, series, groups, yText, yDomain }: BarChartProps) {
@@ -80,7 +80,7 @@ export function BarChart({ title, description, xLabel, yLabel, series, groups, y
       <text class="faint" x={(MARGIN.left + right) / 2} y={HEIGHT - 10} text-anchor="middle">
         {xLabel}
       </text>
-      <text class="faint" transform={`translate(16 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
+      <text class="faint" transform={`translate(14 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
         {yLabel}
       </text>
     </svg>

@@ -47,7 +47,7 @@ export interface LineChartProps {
 
 const WIDTH = 760;
 const HEIGHT = 400;
-const MARGIN = { top: 14, right: 190, bottom: 52, left: 62 };
+const MARGIN = { top: 14, right: 190, bottom: 52, left: 76 };
 const LABEL_GAP = 16;
 
 /** Lines with their intervals, named at their ends, over categories or numbers. */
@@ -87,7 +87,7 @@ export function LineChart(props: LineChartProps) {
       <text class="faint" x={(MARGIN.left + right) / 2} y={HEIGHT - 10} text-anchor="middle">
         {xLabel}
       </text>
-      <text class="faint" transform={`translate(16 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
+      <text class="faint" transform={`translate(14 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
         {yLabel}
       </text>
       {references.map((reference) => (
