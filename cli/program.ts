@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { MurmurError } from "../shared/protocol/errors.ts";
 import type { Act, CommandDefinition } from "./command.ts";
+import { attack } from "./commands/attack.ts";
 import { authority } from "./commands/authority.ts";
 import { bench } from "./commands/bench.ts";
 import { compare } from "./commands/compare.ts";
@@ -30,7 +31,7 @@ import { colours } from "./views/colours.ts";
 /** Every command, by the group that the help lists it under. One line adds one. */
 const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
   "Runs:": [init, run, serve, list, show, compare, verify, exportCommand, rm],
-  "Privacy:": [bench, privacy],
+  "Privacy:": [bench, privacy, attack],
   "Devices:": [join, device],
   "A running coordinator:": [token, stop],
   "Configuration and keys:": [config, partition, authority, secagg],

@@ -1,0 +1,13 @@
+import type { Attack } from "./attack.ts";
+import { imprint } from "./imprint.ts";
+import { invert } from "./invert.ts";
+import { label } from "./label.ts";
+
+/** Every attack, by the name that the command knows it by. To add one, add its file and its line. */
+export const ATTACKS = {
+  invert,
+  imprint,
+  label,
+} as const satisfies Readonly<Record<string, Attack>>;
+
+export type AttackName = keyof typeof ATTACKS;
