@@ -74,8 +74,11 @@ export async function carryOutRun(invocation: Invocation, plan: RunPlan, kind: R
   if (invocation.flags.format === "ndjson") return;
   const { readRun } = await import("./run-folders.ts");
   const { runSummary, textColumns } = await import("./views/run-summary.ts");
-  invocation.result({ ...result, folder: shownPath(edge.cwd, plan.folder) }, (paint) =>
-    runSummary(readRun(plan.folder), { paint, cwd: edge.cwd, columns: textColumns(edge), rounds: "some" }).join("\n"),
+  const { runFigures } = await import("./run-figures.ts");
+  const run = readRun(plan.folder);
+  const { privacy } = runFigures(run);
+  invocation.result({ ...result, privacy, folder: shownPath(edge.cwd, plan.folder) }, (paint) =>
+    runSummary(run, { paint, cwd: edge.cwd, columns: textColumns(edge), rounds: "some" }).join("\n"),
   );
 }
 

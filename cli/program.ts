@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { MurmurError } from "../shared/protocol/errors.ts";
 import type { Act, CommandDefinition } from "./command.ts";
 import { authority } from "./commands/authority.ts";
+import { bench } from "./commands/bench.ts";
 import { compare } from "./commands/compare.ts";
 import { config } from "./commands/config.ts";
 import { device } from "./commands/device.ts";
@@ -12,6 +13,7 @@ import { init } from "./commands/init.ts";
 import { join } from "./commands/join.ts";
 import { list } from "./commands/list.ts";
 import { partition } from "./commands/partition.ts";
+import { privacy } from "./commands/privacy.ts";
 import { rm } from "./commands/rm.ts";
 import { run } from "./commands/run.ts";
 import { secagg } from "./commands/secagg.ts";
@@ -28,6 +30,7 @@ import { colours } from "./views/colours.ts";
 /** Every command, by the group that the help lists it under. One line adds one. */
 const COMMANDS: Readonly<Record<string, readonly CommandDefinition[]>> = {
   "Runs:": [init, run, serve, list, show, compare, verify, exportCommand, rm],
+  "Privacy:": [bench, privacy],
   "Devices:": [join, device],
   "A running coordinator:": [token, stop],
   "Configuration and keys:": [config, partition, authority, secagg],

@@ -17,6 +17,8 @@ export interface StoredRun {
   readonly status: RunStatus;
   /** Committed and abandoned rounds, ascending. */
   readonly rounds: readonly RoundRecord[];
+  /** Releases in the privacy ledger. */
+  readonly charged: number;
 }
 
 /** The folder that holds the runs, absolute. */
@@ -81,7 +83,7 @@ export function readRun(folder: string): StoredRun {
       });
     }
     const status = meta.status === "running" && !isInUse(folder) ? "interrupted" : meta.status;
-    return { folder, meta, status, rounds: reader.rounds() };
+    return { folder, meta, status, rounds: reader.rounds(), charged: reader.ledger().length };
   } finally {
     reader.close();
   }

@@ -2,7 +2,7 @@ import { compareBytes, equalBytes } from "../shared/crypto/bytes.ts";
 import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import { deviceHalf, type LocalStart, type Received } from "../shared/learning/algorithms/device-half.ts";
 import { type ParameterVector, parametersFromBytes } from "../shared/learning/parameters.ts";
-import { transformsOf } from "../shared/learning/transforms/index.ts";
+import { ringDimension, transformsOf } from "../shared/learning/transforms/index.ts";
 import { systemWords } from "../shared/privacy/noise/noise-words.ts";
 import { UPLOADS_AT_ONCE } from "../shared/protocol/chunks.ts";
 import {
@@ -17,6 +17,7 @@ import {
 import { decodeFrame, FRAME_TYPES, FrameError } from "../shared/protocol/frame.ts";
 import type { AbortCode } from "../shared/protocol/reasons.ts";
 import { type SeededRandom, seededRandom } from "../shared/random/seeded-random.ts";
+import type { SecAggAgreement } from "../shared/secagg/agreement.ts";
 import { contextHash } from "../shared/secagg/agreement.ts";
 import { NonFiniteUpdateError, secureRounding } from "../shared/secagg/quantise.ts";
 import { MetricRangeError } from "../shared/secagg/slots.ts";
@@ -149,7 +150,7 @@ export function createDevice(options: DeviceOptions): Device {
    */
   function object(now: number, { agreement, parameters, procedure, simulationSeed }: Configuration): void {
     checkAgreement(agreement, options.policy, options.authority !== undefined);
-    if (parameters + agreement.slots.slots.length !== agreement.dimension) {
+    if (agreedDimension(agreement, parameters) !== agreement.dimension) {
       throw new DeviceAbort("malformed-message", "not one coordinate for each parameter and each metric");
     }
     if (procedure !== undefined && options.memory === undefined) {
@@ -386,6 +387,16 @@ export function createDevice(options: DeviceOptions): Device {
       return state.kind === "idle" ? NOTHING : forget("disconnected");
     },
   };
+}
+
+/** d, as the agreed transforms have it. @throws {DeviceAbort} where they are none that this device knows. */
+function agreedDimension(agreement: SecAggAgreement, parameters: number): number {
+  try {
+    return ringDimension(transformsOf(agreement), parameters, agreement.slots);
+  } catch (error) {
+    if (error instanceof RangeError) throw new DeviceAbort("malformed-message", error.message);
+    throw error;
+  }
 }
 
 /** The round's number within its task: the low 53 bits of its id. */

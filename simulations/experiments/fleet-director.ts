@@ -89,19 +89,26 @@ function drawnFleet(config: RunConfig, nameOf: (device: number) => DeviceId): Ro
 /** Rounds under differential privacy: a Poisson cohort in a constant roster. */
 function sampledFleet(
   { seed, fleet }: RunConfig,
-  { privacy, sampling, roster }: PrivacyPlan,
+  { privacy, sampling, roster, correlated }: PrivacyPlan,
   nameOf: (device: number) => DeviceId,
   random: SecureRandom,
 ): RoundDirector {
   const drawn = dropoutPlan(seed, fleet.dropout);
   return idealDirector({
     select(round, mayTake = () => true) {
+      if (correlated !== undefined) return { invited: turnOf(round, correlated.separation, fleet.devices, seed) };
       const coins = privacy.randomness === "seeded" ? seededCoins(seed, round) : secureCoins(random);
       const { members, pads } = drawRoster(placesOf(fleet.devices).filter(mayTake), sampling, roster, coins);
       return { invited: members, pads };
     },
     lost: (round, device) => drawn(round, nameOf(device)),
   });
+}
+
+/** Every device in every `separation`-th round, in turns that the seed deals once. */
+function turnOf(round: number, separation: number, devices: number, seed: number): number[] {
+  const dealt = seededRandom(seed, "turns").shuffle(placesOf(devices));
+  return dealt.filter((_, place) => place % separation === round % separation);
 }
 
 function placesOf(devices: number): number[] {

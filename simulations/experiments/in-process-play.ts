@@ -119,7 +119,10 @@ export async function playInProcess(
     if (missing !== undefined) throw new Error(`${missing} is in the sum and has not trained`);
     // Where nothing was masked there is nothing to compare.
     const exact = isReal ? plainSumEquals(sum, survivors, inputs, agreement.bits) : undefined;
-    return { ...outline, outcome: summedOutcome(opened.decode(sum, survivors.length), survivors, exact) };
+    return {
+      ...outline,
+      outcome: summedOutcome(opened.decode(sum, survivors.length, contributors.length), survivors, exact),
+    };
   } finally {
     halt.forget();
     desk.end();

@@ -8,6 +8,7 @@ import { partitionText } from "../datasets/partitions/specification.ts";
 import { configDocument, invitedPerRound, type RunConfig } from "./config.ts";
 import type { Experiment } from "./experiment.ts";
 import { configHash, modelHash } from "./fingerprints.ts";
+import { privacyStamps } from "./privacy/privacy-statement.ts";
 import type { RunContext } from "./run-context.ts";
 import { writeLockedConfig, writeRunFiles } from "./run-files.ts";
 import { type RunResult, runResult } from "./run-result.ts";
@@ -53,6 +54,7 @@ export function startRun({ options, store, federation, recorder }: RunContext): 
     stamps: [
       ...(task.terms.mode === "plaintext" ? ["INSECURE-PLAINTEXT"] : []),
       ...(fidelity === "real" ? [] : [`CRYPTO-${fidelity.toUpperCase()}`]),
+      ...privacyStamps(config),
     ],
   } as const;
   store.putMeta({

@@ -61,6 +61,12 @@ export async function verifyRun(options: VerifyOptions): Promise<Verification> {
   const recorded = readRecorded(options.folder);
   const { config, meta } = recorded;
   const { provider, clock } = options;
+  if (config.privacy?.randomness === "system") {
+    throw new MurmurError(
+      "not-repeatable",
+      `${options.folder} drew its coins and its noise from the operating system.`,
+    );
+  }
   const memories = passingFleetMemories();
   const federation = await createInProcessFederation({
     config,

@@ -22,6 +22,7 @@ export function adaptiveClip(norm: number, ratio: number): UpdateTransform {
   const half = (norm * ratio) / Math.sqrt(1 - ratio * ratio);
   return {
     specification: `adaptive-clip:${norm}:${ratio}`,
+    coordinates: (given) => given + 1,
     encode(update, { pads = false }) {
       const { values, metrics } = expectFloatUpdate(update, "adaptive-clip");
       const length = euclideanNorm(values);

@@ -19,11 +19,21 @@ export function clip(norm: number): UpdateTransform {
   };
 }
 
-/** ‖v‖₂, accumulated in double precision. */
+/** ‖v‖₂, accumulated in double precision: four sums, because each addition waits for the one before it. */
 export function euclideanNorm(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
-  return Math.sqrt(sum);
+  const whole = values.length - (values.length % 4);
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < whole; i += 4) {
+    a += values[i] * values[i];
+    b += values[i + 1] * values[i + 1];
+    c += values[i + 2] * values[i + 2];
+    d += values[i + 3] * values[i + 3];
+  }
+  for (let i = whole; i < values.length; i++) a += values[i] * values[i];
+  return Math.sqrt(a + b + (c + d));
 }
 
 export function scaleInPlace(values: Float32Array, factor: number): void {

@@ -65,7 +65,7 @@ const PARSERS: ReadonlyMap<string, Parser> = new Map<string, Parser>([
 export function transformsOf(terms: TransformTerms): UpdateTransform[] {
   const names = terms.transforms.map((specification) => specification.split(":")[0]);
   const entry = names.findIndex((name) => INTO_RING.includes(name));
-  if (entry === -1 || names.slice(entry + 1).some((name) => name !== NOISE)) {
+  if (entry === -1 || names.some((name, at) => (name === NOISE) !== at > entry)) {
     throw new RangeError("the transforms of an agreement end in the ring, and enter it once");
   }
   return terms.transforms.map((specification) => {
@@ -104,6 +104,19 @@ function agreedQuantiser(
     throw new RangeError(`"${transform.specification}" is not the quantiser of ${levels} levels for ±${largest}`);
   }
   return transform;
+}
+
+/**
+ * d: coordinates of the masked vector that an update of so many parameters becomes, metric slots included.
+ * @throws {RangeError} where transforms do not take what comes before them
+ */
+export function ringDimension(
+  transforms: readonly UpdateTransform[],
+  parameters: number,
+  slots: SlotTable<RoundMetric>,
+): number {
+  const coordinates = transforms.reduce((count, transform) => transform.coordinates?.(count) ?? count, parameters);
+  return coordinates + slots.slots.length;
 }
 
 /** The device's way through the transforms: to the ring vector that is masked. */

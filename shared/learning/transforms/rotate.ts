@@ -39,6 +39,10 @@ export function rotate(coordinates: number, norm: number, scale: number, bits: n
 
   return {
     specification: `rotate:${coordinates}:${norm}:${scale}:${bits}:${seed}`,
+    coordinates(given) {
+      if (given !== coordinates) throw new RangeError(`${given} coordinates, and ${coordinates} are rotated`);
+      return dimension;
+    },
     encode(update, { rounding, ring: given }) {
       const { values } = expectFloatUpdate(update, "rotate");
       if (values.length !== coordinates) throw new RangeError(`${values.length} coordinates, not ${coordinates}`);

@@ -78,6 +78,8 @@ export interface RoundContext {
 export interface UpdateTransform {
   /** Its canonical text. It is part of the agreement, so both sides are bound to the same transforms in one order. */
   readonly specification: string;
+  /** How many coordinates it makes of so many; absent: as many. */
+  readonly coordinates?: (given: number) => number;
   /** On the device, before masking. */
   encode(update: Update, context: DeviceContext): Update;
   /** On the server, after unmasking. */

@@ -60,6 +60,7 @@ export function certifiedCell(bench: BenchConfig): Cell | undefined {
       privacy: {
         ...document.config.privacy,
         noise: "device",
+        randomness: "system",
         ...(planned === undefined ? {} : { rounds: planned }),
       },
     },
@@ -122,7 +123,8 @@ function cellDocument(bench: BenchConfig, place: Place, seed: number): CellDocum
       mechanism,
       sampling: q,
       ...(epsilon === null ? { noiseMultiplier: 0 } : { epsilon }),
-      ...(isDistributed ? { noise: "aggregate" } : {}),
+      // A cell's noise is drawn once a round: on every device it would take longer than all of its training.
+      ...(isDistributed || mechanism === "local" ? { noise: "aggregate" } : {}),
       ...(bits === undefined ? {} : { bits }),
     },
   };

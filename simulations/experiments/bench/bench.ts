@@ -55,8 +55,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
     if (known !== undefined) take(cell, known);
   }
   const facts = await benchFacts(cells[0]);
-  const baselines = stopped.aborted ? {} : await baselinesOf(bench, cells[0]);
-  await runCells(
+  const running = runCells(
     all.filter(({ id }) => !finished.has(id)),
     {
       processes,
@@ -70,6 +69,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
     },
     stopped,
   );
+  const [baselines] = await Promise.all([stopped.aborted ? {} : baselinesOf(bench, cells[0]), running]);
   const beside = certified === undefined ? undefined : finished.get(certified.id);
   return {
     cells: cells.flatMap(({ id }) => finished.get(id) ?? []),

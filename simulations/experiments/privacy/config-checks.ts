@@ -1,8 +1,9 @@
+import { roundedUp } from "../../../shared/privacy/epsilon-statement.ts";
 import { MurmurError } from "../../../shared/protocol/errors.ts";
 import type { RunConfig } from "../config.ts";
 import type { PrivacyConfig } from "../config-privacy.ts";
 import { binomialTail } from "./constant-roster.ts";
-import { isDistributed, type PrivacyPlan, privacyPlan, roundEpsilon } from "./privacy-plan.ts";
+import { isDistributed, type PrivacyPlan, privacyPlan } from "./privacy-plan.ts";
 
 type Problem = readonly [applies: boolean, message: string, hint: string];
 
@@ -88,10 +89,32 @@ function rules({ fleet, round, algorithm, train }: RunConfig, privacy: PrivacyCo
 }
 
 /** What would be claimed and not be so. */
-function claims({ secagg }: RunConfig, privacy: PrivacyConfig): Problem[] {
+function claims({ secagg, fleet }: RunConfig, privacy: PrivacyConfig): Problem[] {
+  const isCorrelated = privacy.mechanism === "toeplitz" || privacy.mechanism === "banded";
+  const isLocal = privacy.mechanism === "local";
   const fromDevices = isDistributed(privacy);
   const unmasked = secagg.mode === "plaintext";
   return [
+    [
+      isLocal && privacy.noise !== "aggregate" && privacy.noiseMultiplier !== 0,
+      "privacy.mechanism is local, which is there as a contrast: the noise of all devices is drawn at once",
+      "Set `privacy.noise=aggregate`.",
+    ],
+    [
+      (isLocal || isCorrelated) && privacy.randomness === "system",
+      `privacy.mechanism is ${privacy.mechanism}, which is simulated from the seed`,
+      "Set `privacy.randomness=seeded`, or choose another mechanism.",
+    ],
+    [
+      (isLocal || isCorrelated) && typeof privacy.clip !== "number",
+      `privacy.mechanism is ${privacy.mechanism}, whose noise is made for one norm`,
+      "Set `privacy.clip` to a norm.",
+    ],
+    [
+      isCorrelated && fleet.dropout > 0,
+      "fleet.dropout loses devices, and an abandoned round would be a step that the correlated noise was not made for",
+      "Set `fleet.dropout=0`.",
+    ],
     [
       fromDevices && unmasked && privacy.noiseMultiplier !== 0,
       "secagg.mode is plaintext: the coordinator would see every update with no more than its own share of the noise",
@@ -140,13 +163,13 @@ function checkPlan({ fleet, round }: RunConfig, plan: PrivacyPlan): MurmurError[
       ),
     ];
   }
-  if (privacy.epsilon !== undefined) {
-    const first = roundEpsilon(plan);
+  if (privacy.epsilon !== undefined && noiseMultiplier > 0) {
+    const first = plan.account.epsilon(noiseMultiplier, 1, plan.accountedDelta);
     if (first > privacy.epsilon * (1 + 1e-9)) {
       return [
         new MurmurError(
           "privacy-budget-spent",
-          `One round would spend ε = ${(Math.ceil(1000 * first) / 1000).toString()}, and privacy.epsilon is ${privacy.epsilon}. Nothing was run.`,
+          `One round would spend ε = ${roundedUp(first)}, and privacy.epsilon is ${privacy.epsilon}. Nothing was run.`,
         ),
       ];
     }

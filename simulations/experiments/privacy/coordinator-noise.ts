@@ -1,4 +1,5 @@
 import type { FederatedTask } from "../../../server/task.ts";
+import { inverseCoefficients, type ToeplitzFactor } from "../../../shared/privacy/correlated/toeplitz.ts";
 import { type NoiseKind, noiseLaw } from "../../../shared/privacy/noise/noise-law.ts";
 import { type NoiseWords, seededWords, systemWords } from "../../../shared/privacy/noise/noise-words.ts";
 import type { SecureRandom } from "../../../shared/random/secure-random.ts";
@@ -16,6 +17,14 @@ export function coordinatorNoise(
   const { privacy, noiseMultiplier } = plan;
   if (isDistributed(privacy)) return privacy.noise === "device" ? {} : aggregateNoise(plan, encoding, seed);
   const deviation = noiseMultiplier * centralSensitivity(encoding);
+  if (privacy.mechanism === "local") {
+    // Replacing a device's update moves the sum by twice its norm; one draw of the same squared error for all of them.
+    return {
+      addNoise: (sum, round, { contributors }) =>
+        addRounded(sum, 2 * deviation * Math.sqrt(contributors), seededRandom(seed, "local-noise", round)),
+    };
+  }
+  if (plan.correlated !== undefined) return correlatedNoise(plan.correlated.factor, deviation, seed);
   if (privacy.randomness === "system") {
     const words = systemWords(random);
     return { addNoise: (sum) => noiseLaw("gaussian", deviation ** 2).addTo(sum, words) };
@@ -35,9 +44,28 @@ function aggregateNoise(
   const kind: NoiseKind = privacy.mechanism === "distributed-skellam" ? "skellam" : "gaussian";
   const shareVariance = Math.round(noiseShare ** 2);
   return {
-    addNoise(sum, round, survivors) {
+    addNoise(sum, round, { survivors }) {
       const words: NoiseWords<"seeded"> = seededWords(seededRandom(seed, "aggregate-noise", round));
       noiseLaw(kind, survivors * shareVariance).addTo(sum, words);
+    },
+  };
+}
+
+/**
+ * Round t's row of C⁻¹ z (`privacy.md` 1.7): the noise of earlier rounds, drawn again from the seed, takes part of theirs
+ * away. Every round's number is a step: none is given out twice.
+ */
+function correlatedNoise(factor: ToeplitzFactor, deviation: number, seed: number): Pick<FederatedTask, "addNoise"> {
+  const inverse = inverseCoefficients(factor);
+  return {
+    addNoise(sum, round) {
+      const total = new Float64Array(sum.length);
+      for (let past = 0; past < Math.min(round, inverse.length); past++) {
+        const random = seededRandom(seed, "correlated-noise", round - past);
+        const weight = deviation * inverse[past];
+        for (let i = 0; i < total.length; i++) total[i] += weight * random.normal();
+      }
+      for (let i = 0; i < sum.length; i++) sum[i] += Math.round(total[i]);
     },
   };
 }

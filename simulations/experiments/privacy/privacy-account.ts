@@ -1,7 +1,7 @@
 import type { RunStore } from "../../../server/store/run-store.ts";
+import { ORDERS } from "../../../shared/privacy/accounting/orders.ts";
+import { roundedUp } from "../../../shared/privacy/epsilon-statement.ts";
 import { MurmurError } from "../../../shared/protocol/errors.ts";
-import type { LedgerEntry } from "../../../shared/protocol/ledger-entry.ts";
-import { ORDERS, poissonGaussianRdp, rdpEpsilon } from "./accounting.ts";
 import type { PrivacyPlan } from "./privacy-plan.ts";
 
 /** What a run has spent, from its ledger and from nothing else, and what its next round would cost. */
@@ -18,54 +18,48 @@ export interface PrivacyAccount {
 }
 
 export function privacyAccount(plan: PrivacyPlan, store: Pick<RunStore, "ledger" | "charge">): PrivacyAccount {
-  const cost = poissonGaussianRdp(plan.sampling, plan.noiseMultiplier);
   return {
-    spent: () => ledgerEpsilon(store.ledger()),
+    spent: () => ledgerEpsilon(plan, store.ledger().length),
     requireBudget() {
       const { epsilon } = plan.privacy;
-      if (epsilon === undefined) return;
-      const entries = store.ledger();
-      const next = epsilonWith(entries, cost, plan.accountedDelta);
-      if (next <= epsilon * (1 + SLACK)) return;
-      throw new MurmurError(
-        "privacy-budget-spent",
-        `Another round would bring the run to ε = ${rounded(next)}, and privacy.epsilon is ${epsilon}; ${entries.length} ${entries.length === 1 ? "round has" : "rounds have"} been charged.`,
+      const charged = store.ledger().length;
+      const next = ledgerEpsilon(plan, charged + 1);
+      if (plan.correlated !== undefined && charged >= plan.correlated.factor.rounds) {
+        throw spent(`The noise was made for ${charged} rounds, and all of them have been charged.`);
+      }
+      if (epsilon === undefined || next <= epsilon * (1 + SLACK)) return;
+      throw spent(
+        `Another round would bring the run to ε = ${roundedUp(next)}, and privacy.epsilon is ${epsilon}; ${charged} ${charged === 1 ? "round has" : "rounds have"} been charged.`,
       );
     },
     charge(round, at) {
+      const curve = plan.account.curve(plan.noiseMultiplier);
+      // An order at which the mechanism has no divergence is not written: a ledger is added up where all entries have one.
+      const known = ORDERS.flatMap((order, i) => (Number.isFinite(curve[i]) ? [{ order, rdp: curve[i] }] : []));
       store.charge({
         round,
         mechanism: plan.privacy.mechanism,
-        sampling: plan.sampling,
+        sampling: plan.account.isAmplified ? plan.sampling : 1,
         noiseMultiplier: plan.noiseMultiplier,
         steps: 1,
         delta: plan.privacy.delta,
         accountedDelta: plan.accountedDelta,
-        orders: ORDERS,
-        rdp: [...cost],
+        orders: known.map(({ order }) => order),
+        rdp: known.map(({ rdp }) => rdp),
         at,
       });
     },
   };
 }
 
+function spent(message: string): MurmurError {
+  return new MurmurError("privacy-budget-spent", message);
+}
+
 /** Noise that was calibrated to a target meets it to this relative precision. */
 const SLACK = 1e-9;
 
-/** ε of a ledger's entries together; 0 of none. */
-export function ledgerEpsilon(entries: readonly LedgerEntry[]): number {
-  const [first] = entries;
-  if (first === undefined) return 0;
-  return epsilonWith(entries, new Float64Array(ORDERS.length), first.accountedDelta);
-}
-
-function epsilonWith(entries: readonly LedgerEntry[], more: Float64Array, delta: number): number {
-  const total = Float64Array.from(more);
-  for (const { rdp, steps } of entries) for (let i = 0; i < total.length; i++) total[i] += steps * rdp[i];
-  return rdpEpsilon(total, delta);
-}
-
-/** Three decimals, never down. */
-function rounded(epsilon: number): string {
-  return (Math.ceil(1000 * epsilon) / 1000).toString();
+/** ε of so many of a run's releases: all have the run's own noise and sampling. */
+function ledgerEpsilon({ account, noiseMultiplier, accountedDelta }: PrivacyPlan, entries: number): number {
+  return entries === 0 ? 0 : account.epsilon(noiseMultiplier, entries, accountedDelta);
 }

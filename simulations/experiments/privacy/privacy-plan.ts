@@ -1,7 +1,16 @@
+import { calibratedNoise } from "../../../shared/privacy/accounting/calibrate.ts";
+import type { ToeplitzFactor } from "../../../shared/privacy/correlated/toeplitz.ts";
 import type { RunConfig } from "../config.ts";
 import type { PrivacyConfig } from "../config-privacy.ts";
-import { calibrate, poissonGaussianRdp, rdpEpsilon } from "./accounting.ts";
 import { constantRoster, leastSurvivorsOf } from "./constant-roster.ts";
+import {
+  centralAccount,
+  correlatedAccount,
+  correlatedFactor,
+  integerAccount,
+  localAccount,
+  type MechanismAccount,
+} from "./mechanism-account.ts";
 
 /** What a configuration's `privacy` section comes to: a function of the configuration, known before data is read. */
 export interface PrivacyPlan {
@@ -12,8 +21,9 @@ export interface PrivacyPlan {
   readonly sampling: number;
   /** T: rounds that the noise is for; a run may end before. */
   readonly rounds: number;
-  /** z: standard deviation of the noise on the sum, over the sensitivity. */
+  /** z: standard deviation of the noise on the sum, over the sensitivity; of a device's own noise where it is local. */
   readonly noiseMultiplier: number;
+  readonly account: MechanismAccount;
   /** ε that the planned rounds cost; infinite without noise. */
   readonly planned: number;
   /** δ, without what the constant roster takes of it. */
@@ -30,6 +40,8 @@ export interface PrivacyPlan {
   readonly clipNorm: number;
   /** With adaptive clipping: σ_b, the noise on the count of updates within the norm, and r = z / 2σ_b. */
   readonly indicator?: { readonly deviation: number; readonly ratio: number };
+  /** With noise that is correlated over rounds: its factor, and how many rounds lie between two of a device. */
+  readonly correlated?: { readonly factor: ToeplitzFactor; readonly separation: number };
 }
 
 const plans = new WeakMap<RunConfig, PrivacyPlan>();
@@ -45,34 +57,35 @@ export function privacyPlan(config: RunConfig): PrivacyPlan | undefined {
   return plan;
 }
 
+/** What a target is where none is given. */
 const USUAL_EPSILON = 8;
 
 function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPlan {
   const { devices } = fleet;
   const sampling = privacy.sampling ?? round.cohort / devices;
   const rounds = privacy.rounds ?? round.count;
-  const accountedDelta = 0.9 * privacy.delta;
-  const epsilonOf = (z: number) =>
-    z === 0
-      ? Number.POSITIVE_INFINITY
-      : rdpEpsilon(
-          poissonGaussianRdp(sampling, z).map((value) => rounds * value),
-          accountedDelta,
-        );
-  const noiseMultiplier = privacy.noiseMultiplier ?? calibrate(epsilonOf, privacy.epsilon ?? USUAL_EPSILON);
+  const correlated = correlationOf(privacy, sampling, rounds);
+  const account = accountOf(privacy, sampling, rounds, correlated);
+  // A roster that is cut where it is full takes a tenth of δ; without sampling there is none.
+  const accountedDelta = account.isAmplified ? 0.9 * privacy.delta : privacy.delta;
+  const epsilonOf = (z: number) => (z === 0 ? Number.POSITIVE_INFINITY : account.epsilon(z, rounds, accountedDelta));
+  const noiseMultiplier = privacy.noiseMultiplier ?? calibratedNoise(epsilonOf, privacy.epsilon ?? USUAL_EPSILON);
   const planned = epsilonOf(noiseMultiplier);
-  const roster = constantRoster({
-    devices,
-    sampling,
-    rounds,
-    // Without noise any will do: the roster is as long as that of the private run that this one stands beside.
-    epsilon: privacy.epsilon ?? (noiseMultiplier === 0 ? USUAL_EPSILON : planned),
-    delta: privacy.delta,
-    dropout: privacy.dropout,
-    leastSurvivors: round.minCohort,
-  });
-  const leastSurvivors = isDistributed(privacy) ? leastSurvivorsOf(roster, privacy.dropout) : 0;
   const denominator = sampling * devices;
+  const roster =
+    correlated === undefined
+      ? constantRoster({
+          devices,
+          sampling,
+          rounds,
+          // Without noise any will do: the roster is as long as that of the private run that this one stands beside.
+          epsilon: privacy.epsilon ?? (noiseMultiplier === 0 ? USUAL_EPSILON : planned),
+          delta: privacy.delta,
+          dropout: privacy.dropout,
+          leastSurvivors: round.minCohort,
+        })
+      : Math.ceil(devices / correlated.separation);
+  const leastSurvivors = isDistributed(privacy) ? leastSurvivorsOf(roster, privacy.dropout) : 0;
   const { clip } = privacy;
   const deviation = denominator / 20;
   return {
@@ -81,6 +94,7 @@ function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPla
     sampling,
     rounds,
     noiseMultiplier,
+    account,
     planned,
     accountedDelta,
     roster,
@@ -90,17 +104,38 @@ function planOf({ fleet, round }: RunConfig, privacy: PrivacyConfig): PrivacyPla
     ...(typeof clip === "number"
       ? { clipNorm: clip }
       : { clipNorm: clip.initial, indicator: { deviation, ratio: noiseMultiplier / (2 * deviation) } }),
+    ...(correlated === undefined ? {} : { correlated }),
   };
+}
+
+function correlationOf({ mechanism }: PrivacyConfig, sampling: number, rounds: number): PrivacyPlan["correlated"] {
+  if (mechanism !== "toeplitz" && mechanism !== "banded") return undefined;
+  const separation = Math.max(1, Math.floor(1 / sampling + 1e-9));
+  return { factor: correlatedFactor(mechanism, rounds, separation), separation };
+}
+
+function accountOf(
+  { mechanism, randomness, maxParticipations }: PrivacyConfig,
+  sampling: number,
+  rounds: number,
+  correlated: PrivacyPlan["correlated"],
+): MechanismAccount {
+  if (correlated !== undefined) return correlatedAccount(correlated.factor, correlated.separation);
+  switch (mechanism) {
+    case "local":
+      return localAccount(maxParticipations ?? rounds);
+    case "distributed-gaussian":
+    case "distributed-skellam":
+      return integerAccount(sampling, "zero-out");
+    default:
+      // The operating system's noise is whole-numbered, the seed's a rounded Gaussian.
+      return randomness === "system" ? integerAccount(sampling, "add-or-remove-one") : centralAccount(sampling);
+  }
 }
 
 /** A run that is clipped and sampled as a private one, and promises nothing: no noise, no ledger, no ε. */
 export function isNoiseless({ noiseMultiplier }: Pick<PrivacyPlan, "noiseMultiplier">): boolean {
   return noiseMultiplier === 0;
-}
-
-/** ε of one round alone. */
-export function roundEpsilon({ sampling, noiseMultiplier, accountedDelta }: PrivacyPlan): number {
-  return rdpEpsilon(poissonGaussianRdp(sampling, noiseMultiplier), accountedDelta);
 }
 
 /** ⌊γ_corrupt · n_fix⌋: devices whose noise is not counted on, because they may tell the coordinator what it was. */

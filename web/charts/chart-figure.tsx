@@ -1,0 +1,55 @@
+import type { ComponentChildren } from "preact";
+
+export interface FigureTable {
+  readonly heads: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export interface ChartFigureProps {
+  readonly title: string;
+  readonly children: ComponentChildren;
+  /** The numbers that are drawn. */
+  readonly table: FigureTable;
+  /** What has to be known to read it. */
+  readonly caption: ComponentChildren;
+}
+
+/** A chart, what it says, and the table that lies behind it. */
+export function ChartFigure({ title, children, table, caption }: ChartFigureProps) {
+  return (
+    <figure>
+      <h3>{title}</h3>
+      {children}
+      <figcaption>{caption}</figcaption>
+      <details>
+        <summary>The numbers</summary>
+        <DataTable {...table} />
+      </details>
+    </figure>
+  );
+}
+
+export function DataTable({ heads, rows }: FigureTable) {
+  return (
+    <div class="table">
+      <table>
+        <thead>
+          <tr>
+            {heads.map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.join()}>
+              {row.map((cell, i) => (i === 0 ? <th scope="row">{cell}</th> : <td key={heads[i]}>{cell}</td>))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
