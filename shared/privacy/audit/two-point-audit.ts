@@ -25,7 +25,7 @@ export function twoPointEpsilon(outcomes: TestOutcomes, delta: number, error: nu
 
 /**
  * A lower bound on μ, if the mechanism's trade-off is a Gaussian's: Φ⁻¹(1 − FPR_high) − Φ⁻¹(FNR_high) (Nasr et al. 2023,
- * arXiv 2302.07956, section 4). It says nothing of a mechanism of another kind, an amplified one for instance.
+ * arXiv 2302.07956). It says nothing of a mechanism of another kind, an amplified one for instance.
  */
 export function gaussianAuditMu(outcomes: TestOutcomes, error: number): number {
   const { truePositives, trialsIn, falsePositives, trialsOut } = outcomes;

@@ -4,7 +4,7 @@ import type { ToeplitzFactor } from "./toeplitz.ts";
 
 /**
  * ε of all rounds together: releasing every round's C⁻¹z-noised sum tells no more than Cx + z, one Gaussian mechanism
- * on the contributions x of all rounds (Choquette-Choo et al. 2023, Theorem 1.1, also for contributions that are chosen
+ * on the contributions x of all rounds (Denisov et al. 2022, arXiv 2202.08312, also for contributions that are chosen
  * adaptively). No sampling is assumed, so nothing is amplified; a device's contributions are replaced by zeros.
  *
  * @param noise The fresh noise's standard deviation over the clip norm.

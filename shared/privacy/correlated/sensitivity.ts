@@ -9,7 +9,7 @@ export interface Participation {
 
 /**
  * The L2 sensitivity of C to all of one device's contributions, each of norm at most 1: the maximum over the allowed
- * patterns of ‖Σ_j C_{:,j}‖₂ (Choquette-Choo et al. 2023, arXiv 2306.08153, section 2: with no negative entry in CᵀC the
+ * patterns of ‖Σ_j C_{:,j}‖₂ (Choquette-Choo et al. 2022, arXiv 2211.06530: with no negative entry in CᵀC the
  * worst contributions all point one way).
  *
  * For coefficients that are not negative and do not grow, the worst pattern begins in the first round, takes part as

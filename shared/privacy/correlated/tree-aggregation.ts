@@ -1,6 +1,6 @@
 import { gaussianEpsilon } from "../accounting/analytic-gaussian.ts";
 
-/** Noise on every node of a binary tree over the rounds; after `restarts` trees the devices may take part again. */
+/** Noise on every node of a binary tree over the rounds; after each tree the devices may take part again. */
 export interface TreeAggregation {
   readonly roundsPerTree: number;
   readonly trees: number;
@@ -18,7 +18,7 @@ export function treeHeight(rounds: number): number {
 
 /**
  * The zero-concentrated guarantee ρ = h·R/(2z²) of DP-FTRL with R trees, for a device that takes part at most once in
- * each and whose contribution is replaced by zero (Kairouz et al. 2021, arXiv 2103.00039, Theorem 4.1 and its restarts).
+ * each and whose contribution is replaced by zero (Kairouz et al. 2021, arXiv 2103.00039).
  */
 export function treeConcentration({ roundsPerTree, trees, noiseMultiplier }: TreeAggregation): number {
   return (treeHeight(roundsPerTree) * trees) / (2 * noiseMultiplier * noiseMultiplier);

@@ -7,8 +7,12 @@ import { DEFAULT_INTERVAL } from "./pld.ts";
 /** Of the noise multiplier: the answer is at most so much larger than the least one. */
 const TOLERANCE = 1e-5;
 
+/** Where δ alone covers being drawn, any noise meets a target: none below this is answered. */
+const LEAST_NOISE = 0.01;
+const LEAST = Math.log(LEAST_NOISE);
+
 /**
- * The least noise multiplier with which `steps` steps of the Poisson-subsampled Gaussian mechanism are
+ * The least noise multiplier, from 0.01 on, with which `steps` steps of the Poisson-subsampled Gaussian mechanism are
  * (ε, δ)-differentially private by their privacy loss distribution, with one device added or removed. What it answers
  * does fulfil the target.
  *
@@ -60,7 +64,8 @@ function leastNoise(
   }
   while (atLow <= 0) {
     [high, atHigh] = [low, atLow];
-    low -= stride;
+    if (low === LEAST) return LEAST_NOISE;
+    low = Math.max(LEAST, low - stride);
     atLow = excess(low);
     stride *= 2;
   }

@@ -31,18 +31,15 @@ export function composedAll(mechanisms: readonly Repeated<Pld>[]): Pld {
   const grids: Repeated<GridPld>[] = [];
   // Gaussians compose to a Gaussian: 1/z² adds up.
   let precision = 0;
-  let interval = Number.POSITIVE_INFINITY;
   for (const { pld, times } of mechanisms) {
     if (pld.kind === "grid") grids.push({ pld, times });
-    else {
-      precision += times / pld.noiseMultiplier ** 2;
-      interval = Math.min(interval, pld.interval);
-    }
+    else precision += times / pld.noiseMultiplier ** 2;
   }
   if (precision > 0) {
     const noiseMultiplier = 1 / Math.sqrt(precision);
-    if (grids.length === 0) return { kind: "gaussian", noiseMultiplier, interval };
-    grids.push({ pld: connectTheDots(gaussianCurve(noiseMultiplier), interval), times: 1 });
+    if (grids.length === 0) return { kind: "gaussian", noiseMultiplier };
+    const finest = Math.min(...grids.map(({ pld }) => pld.directions[0].interval));
+    grids.push({ pld: connectTheDots(gaussianCurve(noiseMultiplier), finest), times: 1 });
   }
   if (grids.length === 1 && grids[0].times === 1) return grids[0].pld;
   const direction = (index: 0 | 1) =>

@@ -5,15 +5,18 @@ import type { PrivacyCurve } from "./privacy-curve.ts";
  * The least pessimistic distribution on a grid of losses: the one whose δ(ε) equals the mechanism's at every point of
  * the grid and is linear in e^ε between them, where the mechanism's is convex and hence below. Doroshenko, Ghazi,
  * Kamath, Kumar and Manurangsi, "Connect the dots: tighter discrete approximations of privacy loss distributions",
- * PETS 2022, Algorithm 1.
+ * PETS 2022.
  *
  * Masses are second differences of δ. Those of positive losses are taken from δ_{P,Q}, those of negative losses from
  * δ_{Q,P}: the distribution of the pair in the other order has mass p·e^{−ℓ} at −ℓ where this one has mass p at ℓ, and
  * straight lines stay straight. So no mass is a difference of numbers next to 1.
  *
  * @param interval the grid's step; doubled until the grid has no more than {@link MAX_POINTS} points.
+ * @throws {RangeError} for a step that is not positive, and where the losses are too large even so: there is next to no noise.
  */
 export function connectTheDots(curve: PrivacyCurve, interval: number): GridPld {
+  if (!(interval > 0 && interval < Number.POSITIVE_INFINITY))
+    throw new RangeError(`a grid's step is positive, not ${interval}`);
   let step = interval;
   let above = gridEnd(curve.forward, step);
   let below = curve.forward === curve.backward ? above : gridEnd(curve.backward, step);
@@ -22,6 +25,7 @@ export function connectTheDots(curve: PrivacyCurve, interval: number): GridPld {
     above = Math.ceil(above / 2);
     below = Math.ceil(below / 2);
   }
+  if (step > LARGEST_STEP) throw new RangeError(`losses of ${above * step} are beyond every grid: this is no privacy`);
   const up = halfGrid(curve.forward, step, above);
   if (curve.forward === curve.backward) return { kind: "grid", directions: [joined(up, up, step)] };
   const down = halfGrid(curve.backward, step, below);
@@ -30,6 +34,9 @@ export function connectTheDots(curve: PrivacyCurve, interval: number): GridPld {
 
 /** Below this, what is left of δ becomes the mass of an infinite loss. */
 const NEGLIGIBLE_DELTA = 1e-22;
+
+/** e^step has to be a number that differences of δ can be divided by. */
+const LARGEST_STEP = 100;
 
 /** The first point of the grid past 0 where δ is negligible. */
 function gridEnd(delta: (epsilon: number) => number, step: number): number {

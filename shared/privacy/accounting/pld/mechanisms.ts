@@ -27,16 +27,15 @@ export function poissonGaussianPld(
 ): Pld {
   const { sampling, noiseMultiplier, interval = DEFAULT_INTERVAL } = options;
   requireRate(sampling);
-  const gaussian = gaussianPld({ noiseMultiplier, interval });
-  return sampling === 1 ? gaussian : connectTheDots(sampledCurve(gaussianCurve(noiseMultiplier), sampling), interval);
+  if (sampling === 1) return gaussianPld({ noiseMultiplier });
+  requirePositive("noise multiplier", noiseMultiplier);
+  return connectTheDots(sampledCurve(gaussianCurve(noiseMultiplier), sampling), interval);
 }
 
 /** The Gaussian mechanism without sampling, exact. */
-export function gaussianPld(options: { readonly noiseMultiplier: number } & Grid): Pld {
-  const { noiseMultiplier, interval = DEFAULT_INTERVAL } = options;
+export function gaussianPld({ noiseMultiplier }: { readonly noiseMultiplier: number }): Pld {
   requirePositive("noise multiplier", noiseMultiplier);
-  requirePositive("interval", interval);
-  return { kind: "gaussian", noiseMultiplier, interval };
+  return { kind: "gaussian", noiseMultiplier };
 }
 
 /**
@@ -49,7 +48,7 @@ export function replaceOneGaussianPld(
   const { sampling, noiseMultiplier, interval = DEFAULT_INTERVAL } = options;
   requireRate(sampling);
   requirePositive("noise multiplier", noiseMultiplier);
-  if (sampling === 1) return gaussianPld({ noiseMultiplier: noiseMultiplier / 2, interval });
+  if (sampling === 1) return gaussianPld({ noiseMultiplier: noiseMultiplier / 2 });
   return connectTheDots(replacedGaussianCurve(sampling, noiseMultiplier), interval);
 }
 

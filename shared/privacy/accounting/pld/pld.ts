@@ -12,8 +12,6 @@ export interface GaussianPld {
   readonly kind: "gaussian";
   /** Standard deviation over sensitivity. */
   readonly noiseMultiplier: number;
-  /** The grid's step if it has to be put on one, to be composed with others. */
-  readonly interval: number;
 }
 
 export interface GridPld {

@@ -37,7 +37,7 @@ export function randomisedResponseCurve(noise: number, values: number): PrivacyC
 }
 
 /**
- * N_Z(0, σ²) shifted by an integer Δ against itself, on the integers (Canonne, Kamath, Steinke 2020, section 3):
+ * N_Z(0, σ²) shifted by an integer Δ against itself, on the integers (Canonne, Kamath, Steinke 2020):
  * P(x)/Q(x) grows in x, so δ(ε) is a difference of two upper tails.
  */
 export function discreteGaussianCurve(sigma: number, sensitivity: number): PrivacyCurve {

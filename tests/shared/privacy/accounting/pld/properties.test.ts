@@ -23,7 +23,7 @@ const DELTA = 1e-5;
 
 const everyKind: [string, Pld][] = [
   ["Poisson-subsampled Gaussian", poissonGaussianPld({ sampling: 0.2, noiseMultiplier: 1.1, interval })],
-  ["Gaussian without sampling", gaussianPld({ noiseMultiplier: 3, interval })],
+  ["Gaussian without sampling", gaussianPld({ noiseMultiplier: 3 })],
   ["replace-one Gaussian", replaceOneGaussianPld({ sampling: 0.1, noiseMultiplier: 1, interval })],
   [
     "capped Poisson Gaussian",
@@ -239,6 +239,7 @@ describe("ε of the Poisson-subsampled Gaussian", () => {
     expect(() => poissonGaussianPld({ sampling: 0, noiseMultiplier: 1 })).toThrow(RangeError);
     expect(() => poissonGaussianPld({ sampling: 1.01, noiseMultiplier: 1 })).toThrow(RangeError);
     expect(() => poissonGaussianPld({ sampling: 0.1, noiseMultiplier: 0 })).toThrow(RangeError);
+    expect(() => poissonGaussianPld({ sampling: 0.1, noiseMultiplier: 1e-5 })).toThrow(RangeError);
     expect(() => discreteGaussianPld({ sigma: 1, sensitivity: 0.5 })).toThrow(RangeError);
   });
 });

@@ -126,4 +126,13 @@ describe("the noise that a target needs", () => {
     expect(epsilon).toBeLessThanOrEqual(row.target_epsilon);
     expect(relativeError(epsilon, row.target_epsilon)).toBeLessThan(1e-4);
   });
+
+  it("is hardly any where δ alone covers being drawn at all", () => {
+    expect(pldNoiseMultiplier({ sampling: 1e-6, steps: 5, epsilon: 1, delta: 1e-5 })).toBe(0.01);
+  });
+
+  it("is asked for with a target that can be met", () => {
+    expect(() => pldNoiseMultiplier({ sampling: 0.1, steps: 5, epsilon: 0, delta: 1e-5 })).toThrow(RangeError);
+    expect(() => pldNoiseMultiplier({ sampling: 0.1, steps: 5, epsilon: 1, delta: 1e-13 })).toThrow(RangeError);
+  });
 });
