@@ -107,7 +107,7 @@ describe("a private run", () => {
       });
       return Math.min(...converted);
     });
-    rounds.forEach(({ epsilon }, i) => expect(epsilon).toBeCloseTo(spent[i], 9));
+    for (const [i, { epsilon }] of rounds.entries()) expect(epsilon).toBeCloseTo(spent[i], 9);
   });
 
   it("can be verified from its record, noise and all, because its noise came from the seed", async () => {

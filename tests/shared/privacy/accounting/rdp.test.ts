@@ -162,7 +162,7 @@ describe("other mechanisms", () => {
   it("the best of ten runs of TF Privacy's tutorial costs 5.05, 4.29 or 5.75, as the number of runs is drawn", () => {
     const run = composedRdp([{ curve: poissonGaussianCurve(256 / 60_000, 1.1), times: 14_062 }]);
     const cost = [1, 0, Number.POSITIVE_INFINITY].map((shape) => rdpEpsilon(tuningCurve(run, shape, 10), 1e-5).epsilon);
-    [5.05, 4.29, 5.75].forEach((expected, i) => expect(cost[i]).toBeCloseTo(expected, 2));
+    for (const [i, expected] of [5.05, 4.29, 5.75].entries()) expect(cost[i]).toBeCloseTo(expected, 2);
   });
 
   it.each(reference.adaptive_clip_noise_split.filter(({ value_noise_multiplier }) => value_noise_multiplier !== null))(
@@ -216,7 +216,7 @@ describe("ε", () => {
           { curve: b, times: 2 },
         ]);
         const other = composedRdp([b, a, a, b, a].map((curve) => ({ curve, times: 1 })));
-        one.forEach((value, i) => expect(near(value, other[i])).toBeLessThan(1e-12));
+        for (const [i, value] of one.entries()) expect(near(value, other[i])).toBeLessThan(1e-12);
       }),
       { numRuns: 20 },
     );

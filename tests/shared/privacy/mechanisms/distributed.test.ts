@@ -175,7 +175,7 @@ describe("the Hadamard transform", () => {
         return sum;
       });
       hadamard(values);
-      values.forEach((value, i) => expect(value).toBeCloseTo(expected[i], 4));
+      for (const [i, value] of values.entries()) expect(value).toBeCloseTo(expected[i], 4);
     }
   });
 
@@ -185,7 +185,7 @@ describe("the Hadamard transform", () => {
     const twice = values.slice();
     hadamard(twice);
     hadamard(twice);
-    twice.forEach((value, i) => expect(value / 4096).toBeCloseTo(values[i], 4));
+    for (const [i, value] of twice.entries()) expect(value / 4096).toBeCloseTo(values[i], 4);
   });
 
   it("refuses other lengths", () => {
@@ -212,7 +212,7 @@ describe("conditional rounding", () => {
         if (Math.abs(value - values[k]) >= 1) throw new Error("not a neighbour");
       });
     }
-    sums.forEach((sum, k) => expect(Math.abs(sum / 4000 - values[k])).toBeLessThan(0.05));
+    for (const [k, sum] of sums.entries()) expect(Math.abs(sum / 4000 - values[k])).toBeLessThan(0.05);
   });
 
   it("refuses a vector that was not clipped", () => {
