@@ -5,6 +5,7 @@ import type { Cell } from "../simulations/experiments/bench/bench-grid.ts";
 import { privacyPlan } from "../simulations/experiments/privacy/privacy-plan.ts";
 import { epsilonStatement } from "../simulations/experiments/privacy/privacy-statement.ts";
 import type { RunStamp } from "../simulations/experiments/run-stamp.ts";
+import { withoutNoise } from "../web/reports/cell-name.ts";
 import type {
   CertifiedRun,
   PrivacyReportData,
@@ -118,7 +119,7 @@ function reportedBaselines({ central, localOnly, chance }: BenchResult["baseline
   return {
     ...(central === undefined ? {} : { central: { accuracies: [central.accuracy], what: central.what } }),
     ...(localOnly === undefined ? {} : { localOnly: { accuracies: [localOnly.accuracy], what: localOnly.what } }),
-    chance: chance?.accuracy ?? 0,
+    ...(chance === undefined ? {} : { chance: chance.accuracy }),
   };
 }
 
@@ -130,21 +131,22 @@ function axesOf(cells: readonly Cell[]): PrivacyReportData["axes"] {
     .filter(({ values }) => values.length > 1);
 }
 
-/** One curve for every mechanism and target, through the populations. */
+/** One curve for every setting but the number of devices, through the populations. */
 function crowdLines(cells: readonly ReportCell[]): NonNullable<PrivacyReportData["crowd"]>["lines"] {
   const places = cells.map((_, place) => place).sort((a, b) => cells[a].population - cells[b].population);
   const curves = new Map<string, number[]>();
   for (const place of places) {
     const cell = cells[place];
     if (cell.kind !== "private") continue;
-    const name = `${cell.mechanism} ${cell.epsilonTarget}`;
+    const { mechanism, epsilonTarget, samplingRate, bits, dropout, heterogeneity } = cell;
+    const name = JSON.stringify([mechanism, epsilonTarget, samplingRate, bits, dropout, heterogeneity]);
     curves.set(name, [...(curves.get(name) ?? []), place]);
   }
   return [...curves.values()].map((noised) => ({
     noised,
-    withoutNoise: places.filter((place) => {
-      const cell = cells[place];
-      return cell.kind === "noiseless" && cell.mechanism === cells[noised[0]].mechanism;
+    withoutNoise: noised.flatMap((place) => {
+      const without = withoutNoise(cells[place], cells);
+      return without === undefined ? [] : [cells.indexOf(without)];
     }),
   }));
 }

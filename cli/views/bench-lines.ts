@@ -80,15 +80,14 @@ export function benchResultLines(data: PrivacyReportData, { paint, folder, faile
     ...(baselines.localOnly === undefined
       ? []
       : [`each device alone: ${percentText(median(baselines.localOnly.accuracies))}`]),
-    `chance: ${percentText(baselines.chance)}`,
+    ...(baselines.chance === undefined ? [] : [`chance: ${percentText(baselines.chance)}`]),
   ];
   const headline = data.cells.find((cell) => cell.kind === "private");
   return [
     paint.bold(data.title),
     "",
     ...table([["mechanism", "", "devices", "accuracy", "over seeds", "CPU", "up a device"], ...rows], [2, 3, 4, 5, 6]),
-    "",
-    beside.join("  ·  "),
+    ...(beside.length === 0 ? [] : ["", beside.join("  ·  ")]),
     ...(certified === undefined ? [] : [certifiedText(certified)]),
     ...(headline === undefined ? [] : ["", epsilonText(headline.epsilon)]),
     ...(stamps.length === 0 ? [] : [paint.warning(stamps.join("  "))]),

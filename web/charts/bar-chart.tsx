@@ -1,5 +1,8 @@
 import { scaleBand, scaleLinear } from "d3-scale";
+import { layOutNames } from "./axis-labels.ts";
+import { AxisNames } from "./axis-names.tsx";
 import { seriesStyle } from "./series-style.ts";
+import { textWidth } from "./text-width.ts";
 
 export interface BarGroup {
   readonly name: string;
@@ -20,21 +23,28 @@ export interface BarChartProps {
 
 const WIDTH = 760;
 const HEIGHT = 320;
-const MARGIN = { top: 44, right: 16, bottom: 52, left: 76 };
+const MARGIN = { right: 16, bottom: 39, left: 76 };
+/** Of the legend. */
+const LINE = 20;
+const SWATCH = 20;
 
 /** Bars side by side in groups; every series has its own hatching, so that it can be told in print. */
 export function BarChart({ title, description, xLabel, yLabel, series, groups, yText, yDomain }: BarChartProps) {
   const right = WIDTH - MARGIN.right;
-  const bottom = HEIGHT - MARGIN.bottom;
+  const legend = layOutLegend(series, MARGIN.left, right);
+  const top = 24 + LINE * legend.lines;
   const most = Math.max(...groups.flatMap(({ values }) => values), 0);
-  const y = scaleLinear()
-    .domain(yDomain ?? [0, most || 1])
-    .nice()
-    .range([bottom, MARGIN.top]);
   const outer = scaleBand<string>()
     .domain(groups.map(({ name }) => name))
     .range([MARGIN.left, right])
     .padding(0.2);
+  const middle = (name: string): number => (outer(name) ?? 0) + outer.bandwidth() / 2;
+  const names = layOutNames(groups.map(({ name }) => ({ at: middle(name), text: name })));
+  const bottom = HEIGHT - MARGIN.bottom - names.height;
+  const y = scaleLinear()
+    .domain(yDomain ?? [0, most || 1])
+    .nice()
+    .range([bottom, top]);
   const inner = scaleBand<number>()
     .domain(series.map((_, i) => i))
     .range([0, outer.bandwidth()])
@@ -45,8 +55,8 @@ export function BarChart({ title, description, xLabel, yLabel, series, groups, y
       <desc>{description}</desc>
       {series.map((name, i) => (
         <g key={name}>
-          <Bar x={MARGIN.left + (i * (right - MARGIN.left)) / series.length} y={12} width={14} height={12} index={i} />
-          <text x={MARGIN.left + (i * (right - MARGIN.left)) / series.length + 20} y={22}>
+          <Bar x={legend.places[i].x} y={legend.places[i].y - 10} width={14} height={12} index={i} />
+          <text x={legend.places[i].x + SWATCH} y={legend.places[i].y}>
             {name}
           </text>
         </g>
@@ -71,20 +81,31 @@ export function BarChart({ title, description, xLabel, yLabel, series, groups, y
               index={i}
             />
           ))}
-          <text x={(outer(name) ?? 0) + outer.bandwidth() / 2} y={bottom + 20} text-anchor="middle">
-            {name}
-          </text>
         </g>
       ))}
+      <AxisNames layout={names} y={bottom} />
       <line class="axis" x1={MARGIN.left} x2={right} y1={bottom} y2={bottom} />
       <text class="faint" x={(MARGIN.left + right) / 2} y={HEIGHT - 10} text-anchor="middle">
         {xLabel}
       </text>
-      <text class="faint" transform={`translate(14 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
+      <text class="faint" transform={`translate(14 ${(top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
         {yLabel}
       </text>
     </svg>
   );
+}
+
+/** One name after the other, in as many lines as they need. */
+function layOutLegend(names: readonly string[], left: number, right: number) {
+  let [x, line] = [left, 0];
+  const places = names.map((name) => {
+    const width = SWATCH + textWidth(name);
+    if (x > left && x + width > right) [x, line] = [left, line + 1];
+    const place = { x, y: 22 + LINE * line };
+    x += width + 24;
+    return place;
+  });
+  return { places, lines: line + 1 };
 }
 
 interface BarProps {

@@ -19,7 +19,7 @@ export function ChartFigure({ title, children, table, caption }: ChartFigureProp
   return (
     <figure>
       <h3>{title}</h3>
-      {children}
+      <div class="wide">{children}</div>
       <figcaption>{caption}</figcaption>
       <details>
         <summary>The numbers</summary>
@@ -45,7 +45,15 @@ export function DataTable({ heads, rows }: FigureTable) {
         <tbody>
           {rows.map((row) => (
             <tr key={row.join()}>
-              {row.map((cell, i) => (i === 0 ? <th scope="row">{cell}</th> : <td key={heads[i]}>{cell}</td>))}
+              {row.map((cell, i) =>
+                i === 0 ? (
+                  <th key={heads[i]} scope="row">
+                    {cell}
+                  </th>
+                ) : (
+                  <td key={heads[i]}>{cell}</td>
+                ),
+              )}
             </tr>
           ))}
         </tbody>

@@ -1,8 +1,11 @@
 import { scaleLinear, scaleLog, scalePoint } from "d3-scale";
 import { line } from "d3-shape";
+import { type AxisLabel, layOutNames, type NameLayout, withoutOverlap } from "./axis-labels.ts";
+import { AxisNames } from "./axis-names.tsx";
 import { Mark } from "./mark.tsx";
 import { seriesStyle } from "./series-style.ts";
 import { spreadLabels } from "./spread-labels.ts";
+import { CHART_TEXT, textWidth } from "./text-width.ts";
 
 export interface ChartPoint {
   /** A category's name, or a number. */
@@ -47,22 +50,26 @@ export interface LineChartProps {
 
 const WIDTH = 760;
 const HEIGHT = 400;
-const MARGIN = { top: 14, right: 190, bottom: 52, left: 76 };
+const MARGIN = { top: 14, bottom: 39, left: 76 };
 const LABEL_GAP = 16;
+/** From the end of the axis to the text of a label. */
+const LEADER = 30;
 
-/** Lines with their intervals, named at their ends, over categories or numbers. */
+/** Lines with their intervals, named at their ends, over categories or numbers. What is not finite is left out. */
 export function LineChart(props: LineChartProps) {
-  const { title, description, xLabel, yLabel, series, references = [], yText } = props;
-  const right = WIDTH - MARGIN.right;
-  const bottom = HEIGHT - MARGIN.bottom;
-  const x = horizontal(props, MARGIN.left, right);
+  const { title, description, xLabel, yLabel, references = [], yText } = props;
+  const series = props.series.map(drawable).filter(({ points }) => points.length > 0);
+  const names = [...series, ...references].map(({ name }) => name);
+  const right = WIDTH - LEADER - Math.max(80, ...names.map((name) => textWidth(name)));
+  const x = horizontal({ ...props, series }, MARGIN.left, right);
+  const bottom = HEIGHT - MARGIN.bottom - x.names.height;
   const [least, most] = props.yDomain ?? extent(series, references);
   const y = scaleLinear().domain([least, most]).nice().range([bottom, MARGIN.top]);
   const path = line<ChartPoint>()
     .x((point) => x.at(point.x))
     .y((point) => y(point.y));
   const ends = [
-    ...series.map(({ name, points }) => ({ name, y: y(points.at(-1)?.y ?? 0) })),
+    ...series.map(({ name, points }) => ({ name, y: y(points[points.length - 1].y) })),
     ...references.map((reference) => ({ name: reference.name, y: y(reference.y) })),
   ];
   const heights = spreadLabels(ends, LABEL_GAP, MARGIN.top + 4, bottom);
@@ -79,11 +86,7 @@ export function LineChart(props: LineChartProps) {
         </g>
       ))}
       <line class="axis" x1={MARGIN.left} x2={right} y1={bottom} y2={bottom} />
-      {x.ticks.map(({ at, text }) => (
-        <text key={text} x={at} y={bottom + 20} text-anchor="middle">
-          {text}
-        </text>
-      ))}
+      <AxisNames layout={x.names} y={bottom} />
       <text class="faint" x={(MARGIN.left + right) / 2} y={HEIGHT - 10} text-anchor="middle">
         {xLabel}
       </text>
@@ -102,8 +105,8 @@ export function LineChart(props: LineChartProps) {
           stroke-width={1.5}
         />
       ))}
-      {series.map(({ name, points, style: place, isReference = false }, i) => {
-        const style = seriesStyle(place ?? i);
+      {series.map(({ name, points, style: place, isReference = false }) => {
+        const style = seriesStyle(place);
         return (
           <g key={name}>
             <path
@@ -135,9 +138,9 @@ export function LineChart(props: LineChartProps) {
         <g key={name}>
           <line class="rule" x1={right + 4} x2={right + 14} y1={wanted} y2={heights[i]} />
           {i < series.length && series[i].isReference !== true ? (
-            <Mark x={right + 21} y={heights[i]} style={seriesStyle(series[i].style ?? i)} />
+            <Mark x={right + 21} y={heights[i]} style={seriesStyle(series[i].style)} />
           ) : null}
-          <text x={right + 30} y={heights[i] + 4}>
+          <text x={right + LEADER} y={heights[i] + 4}>
             {name}
           </text>
         </g>
@@ -146,33 +149,41 @@ export function LineChart(props: LineChartProps) {
   );
 }
 
+/** A series in its own style, without the points that no axis has. */
+function drawable({ points, style, ...series }: ChartSeries, place: number): ChartSeries & { readonly style: number } {
+  return { ...series, style: style ?? place, points: points.filter(({ y }) => Number.isFinite(y)) };
+}
+
 interface Horizontal {
   at(value: string | number): number;
-  readonly ticks: readonly { readonly at: number; readonly text: string }[];
+  readonly names: NameLayout;
 }
 
 function horizontal(
-  { categories, logarithmic = false, series, xText }: LineChartProps,
+  { categories, logarithmic = false, series, xText = String }: LineChartProps,
   left: number,
   right: number,
 ): Horizontal {
   if (categories !== undefined) {
     const scale = scalePoint<string>().domain(categories).range([left, right]).padding(0.35);
     const at = (value: string | number): number => scale(String(value)) ?? left;
-    return { at, ticks: categories.map((text) => ({ at: at(text), text })) };
+    return { at, names: layOutNames(categories.map((text) => ({ at: at(text), text }))) };
   }
   const values = series.flatMap(({ points }) => points.map(({ x }) => Number(x)));
-  const domain = [Math.min(...values), Math.max(...values)];
-  const inner = [left + 14, right - 14];
-  if (logarithmic) {
-    const scale = scaleLog().domain(domain).range(inner);
-    const places = [...new Set(values)].sort((a, b) => a - b);
-    const ticks = places.map((value) => ({ at: scale(value), text: xText?.(value) ?? String(value) }));
-    return { at: (value) => scale(Number(value)), ticks };
-  }
-  const scale = scaleLinear().domain(domain).range(inner);
-  const ticks = scale.ticks(8).map((value) => ({ at: scale(value), text: xText?.(value) ?? String(value) }));
-  return { at: (value) => scale(Number(value)), ticks };
+  const domain = values.length === 0 ? [1, 1] : [Math.min(...values), Math.max(...values)];
+  const scale = (logarithmic ? scaleLog() : scaleLinear()).domain(domain).range([left + 14, right - 14]);
+  // On a logarithmic axis what was measured is named, and of whole numbers there are no halves.
+  const places = logarithmic
+    ? [...new Set(values)].sort((a, b) => a - b)
+    : scale.ticks(8).filter((tick) => Number.isInteger(tick) || !values.every(Number.isInteger));
+  return {
+    at: (value) => scale(Number(value)),
+    names: numbers(places.map((value) => ({ at: scale(value), text: xText(value) }))),
+  };
+}
+
+function numbers(labels: readonly AxisLabel[]): NameLayout {
+  return { turned: false, labels: withoutOverlap(labels), height: CHART_TEXT };
 }
 
 function extent(series: readonly ChartSeries[], references: readonly ReferenceLine[]): [number, number] {
@@ -180,6 +191,7 @@ function extent(series: readonly ChartSeries[], references: readonly ReferenceLi
     ...series.flatMap(({ points }) => points.flatMap(({ y, low = y, high = y }) => [low, y, high])),
     ...references.map(({ y }) => y),
   ].filter(Number.isFinite);
+  if (values.length === 0) return [0, 1];
   const [least, most] = [Math.min(...values), Math.max(...values)];
   return least === most ? [least - 0.5, most + 0.5] : [least, most];
 }

@@ -1,3 +1,5 @@
+import { CHART_TEXT } from "./text-width.ts";
+
 /** How a series is drawn: colour, dash and mark tell it apart, so that colour alone never has to (`demo.md` 2.5). */
 export interface SeriesStyle {
   /** Names a CSS custom property that {@link CHART_CSS} defines for both themes. */
@@ -14,8 +16,11 @@ const STYLES: readonly SeriesStyle[] = [
   { colour: "var(--ink)", dash: "4 4", mark: "cross" },
 ];
 
+/** The first five differ in everything; later ones take up a colour again with another mark. */
 export function seriesStyle(index: number): SeriesStyle {
-  return STYLES[index % STYLES.length];
+  const style = STYLES[index % STYLES.length];
+  const { mark } = STYLES[(index + Math.floor(index / STYLES.length)) % STYLES.length];
+  return { ...style, mark };
 }
 
 /** Okabe and Ito's colours: on white each has a contrast of 3 : 1 at least, and labels are ink (`demo.md` 2.5). */
@@ -26,7 +31,9 @@ export const CHART_CSS = `
   --series-1: #56b4e9; --series-2: #ff8a3d; --series-3: #2fc79a; --series-4: #dd92b8; } }
 @media print { :root { --paper: #ffffff; --ink: #000000; --faint: #333333; --rule: #bbbbbb;
   --series-1: #0072b2; --series-2: #d55e00; --series-3: #009e73; --series-4: #a8548a; } }
-.chart { width: 100%; height: auto; max-width: 760px; display: block; font: 13px system-ui, sans-serif; }
+.chart { width: 100%; height: auto; max-width: 760px; display: block; font: ${CHART_TEXT}px system-ui, sans-serif; }
+/* On a narrow screen it is moved sideways: fitted to the screen, nobody could read it. */
+@media screen and (max-width: 40rem) { .chart { width: 620px; max-width: none; } }
 .chart text { fill: var(--ink); } .chart .faint { fill: var(--faint); }
 .chart .rule { stroke: var(--rule); stroke-width: 1; } .chart .axis { stroke: var(--ink); stroke-width: 1; }
 `;

@@ -1,6 +1,9 @@
-/** A grey picture, brightness from 0 to 1 row by row, as a PNG (ISO/IEC 15948) in a data URI. */
+/**
+ * A grey picture, brightness from 0 to 1 row by row, as a PNG (ISO/IEC 15948) in a data URI. What is darker or brighter is
+ * black or white, and what is no number black.
+ */
 export function pngDataUri(pixels: Float32Array, width: number, height: number): string {
-  const rows = new Uint8Array(height * (width + 1));
+  const rows = new Uint8ClampedArray(height * (width + 1));
   for (let y = 0; y < height; y++) {
     // Each row begins with its filter, which is none.
     for (let x = 0; x < width; x++) rows[y * (width + 1) + 1 + x] = Math.round(255 * pixels[y * width + x]);
@@ -13,7 +16,7 @@ export function pngDataUri(pixels: Float32Array, width: number, height: number):
   const chunks = [
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk("IHDR", header),
-    chunk("IDAT", stored(rows)),
+    chunk("IDAT", stored(new Uint8Array(rows.buffer))),
     chunk("IEND", new Uint8Array(0)),
   ];
   const binary = chunks.map((bytes) => String.fromCharCode(...bytes)).join("");

@@ -1,24 +1,34 @@
 import { meanInterval } from "../../shared/statistics/mean-interval.ts";
-import { BarChart } from "../charts/bar-chart.tsx";
-import { ChartFigure } from "../charts/chart-figure.tsx";
+import { BarChart, type BarGroup } from "../charts/bar-chart.tsx";
+import { ChartFigure, type FigureTable } from "../charts/chart-figure.tsx";
 import { type ChartSeries, LineChart, type ReferenceLine } from "../charts/line-chart.tsx";
+import {
+  cellName,
+  furtherSettings,
+  guaranteeText,
+  isSameFleet,
+  NO_NOISE,
+  targetOf,
+  withoutNoise,
+} from "./cell-name.ts";
 import { MECHANISM_NAMES } from "./mechanism-names.ts";
 import type { PrivacyReportData, PrivateCell, ReportCell, ReportMechanism } from "./privacy-report-data.ts";
 import { cellAccuracy, percent } from "./privacy-sentence.ts";
 
-const NO_NOISE = "no noise";
-
-/** What a guarantee costs: accuracy against ε, one line for each mechanism. */
+/** What a guarantee costs: accuracy against ε, one line for each mechanism, and for each setting of what else varies. */
 export function FrontierChart({ data }: { readonly data: PrivacyReportData }) {
-  const targets = [...new Set(privateCells(data).map(({ epsilonTarget }) => epsilonTarget ?? 0))].sort((a, b) => b - a);
-  const categories = [NO_NOISE, ...targets.map((target) => `ε = ${target}`)];
-  const place = (cell: ReportCell): string => (cell.kind === "private" ? `ε = ${cell.epsilonTarget}` : NO_NOISE);
-  const mechanisms = [...new Set(data.cells.map(({ mechanism }) => mechanism))];
-  const series = mechanisms.map((mechanism) => ({
-    name: MECHANISM_NAMES[mechanism],
-    points: data.cells
-      .filter((cell) => cell.mechanism === mechanism)
-      .map((cell) => accuracyPoint(place(cell), cell))
+  const { cells } = data;
+  const byStrength = [...privateCells(data)].sort((a, b) => targetOf(b) - targetOf(a));
+  const categories = [NO_NOISE, ...new Set(byStrength.map(guaranteeText))];
+  const lines = new Map<string, ReportCell[]>();
+  for (const cell of cells) {
+    const name = lineName(cell, cells);
+    lines.set(name, [...(lines.get(name) ?? []), cell]);
+  }
+  const series = [...lines].map(([name, members]) => ({
+    name,
+    points: members
+      .map((cell) => accuracyPoint(guaranteeText(cell), cell))
       .sort((a, b) => categories.indexOf(a.x) - categories.indexOf(b.x)),
   }));
   const title = "Accuracy against the strength of the guarantee";
@@ -45,17 +55,14 @@ export function FrontierChart({ data }: { readonly data: PrivacyReportData }) {
 
 /** Privacy needs a crowd: accuracy against the number of devices, each line beside its own without noise. */
 export function CrowdChart({ data }: { readonly data: PrivacyReportData }) {
-  const lines = data.crowd?.lines ?? [];
-  const series = lines.flatMap(({ noised, withoutNoise }, i): ChartSeries[] => {
-    const [first] = noised.map((index) => data.cells[index]);
-    const target = first?.kind === "private" ? first.epsilonTarget : null;
-    const points = (indices: readonly number[]) =>
-      indices.map((index) => accuracyPoint(data.cells[index].population, data.cells[index]));
-    return [
-      { name: `${MECHANISM_NAMES[first.mechanism]}, ε = ${target}`, points: points(noised), style: i },
-      { name: "the same, no noise", points: points(withoutNoise), style: i, isReference: true },
-    ];
-  });
+  const lines = (data.crowd?.lines ?? []).filter(({ noised }) => noised.length > 0);
+  if (lines.length === 0) return null;
+  const points = (indices: readonly number[]) =>
+    indices.map((index) => accuracyPoint(data.cells[index].population, data.cells[index]));
+  const series = lines.flatMap(({ noised, withoutNoise }, style): ChartSeries[] => [
+    { name: cellName(data.cells[noised[0]], data.cells), points: points(noised), style },
+    { name: "the same, no noise", points: points(withoutNoise), style, isReference: true },
+  ]);
   const title = "Privacy needs a crowd";
   return (
     <ChartFigure
@@ -84,19 +91,16 @@ export function ClassChart({ data }: { readonly data: PrivacyReportData }) {
   const compared = headlineCells(data).filter(({ seeds }) => seeds.every(({ byClass }) => byClass.length > 0));
   const { classes } = data.task;
   if (compared.length === 0 || classes.length === 0) return null;
-  const names = compared.map(cellName);
+  const names = compared.map((cell) => cellName(cell, data.cells));
   const groups = classes.map((name, label) => ({
     name,
     values: compared.map(({ seeds }) => meanInterval(seeds.map(({ byClass }) => byClass[label])).mean),
   }));
-  const last = compared.length - 1;
-  const losses = groups.map(({ values }) => values[0] - values[last]);
-  const worst = losses.indexOf(Math.max(...losses));
   const title = "Who loses accuracy";
   return (
     <ChartFigure
       title={title}
-      caption={`By class, mean over seeds. The class that loses most is ${classes[worst]}: ${(100 * losses[worst]).toFixed(1)} points from “${names[0]}” to “${names[last]}”.`}
+      caption={`By class, mean over seeds.${worstClass(groups, names)}`}
       table={{ heads: ["class", ...names], rows: groups.map(({ name, values }) => [name, ...values.map(percent)]) }}
     >
       <BarChart
@@ -113,15 +117,30 @@ export function ClassChart({ data }: { readonly data: PrivacyReportData }) {
   );
 }
 
+/** Who pays most for going from the first bar of a group to the last. */
+function worstClass(groups: readonly BarGroup[], names: readonly string[]): string {
+  const last = names.length - 1;
+  if (last === 0) return "";
+  const losses = groups.map(({ values }) => values[0] - values[last]);
+  const most = Math.max(...losses);
+  const between = `from “${names[0]}” to “${names[last]}”`;
+  if (most < 0.0005) return ` No class loses ${between}.`;
+  return ` The class that loses most is ${groups[losses.indexOf(most)].name}: ${(100 * most).toFixed(1)} points ${between}.`;
+}
+
 /** Accuracy and the length of the model's step, round by round. */
 export function RoundCharts({ data }: { readonly data: PrivacyReportData }) {
-  const compared = headlineCells(data, 5);
+  const compared = headlineCells(data, 5).filter(({ seeds }) => seeds[0].byRound.length > 0);
+  if (compared.length === 0) return null;
   const by = (figure: "accuracy" | "updateNorm"): ChartSeries[] =>
     compared.map((cell) => ({
-      name: cellName(cell),
+      name: cellName(cell, data.cells),
       points: cell.seeds[0].byRound.map((point) => ({ x: point.round, y: point[figure] })),
     }));
-  const rounds = compared[0]?.seeds[0].byRound.map(({ round }) => round) ?? [];
+  // A run that diverged has fewer than the others.
+  const rounds = [...new Set(compared.flatMap(({ seeds }) => seeds[0].byRound.map(({ round }) => round)))].sort(
+    (a, b) => a - b,
+  );
   const table = (series: readonly ChartSeries[], text: (value: number) => string) => ({
     heads: ["round", ...series.map(({ name }) => name)],
     rows: rounds.map((round) => [
@@ -169,21 +188,30 @@ export function privateCells({ cells }: PrivacyReportData): PrivateCell[] {
   return cells.filter((cell): cell is PrivateCell => cell.kind === "private");
 }
 
-export function cellName(cell: ReportCell): string {
-  const guarantee = cell.kind === "private" ? `ε = ${cell.epsilonTarget}` : NO_NOISE;
-  return `${MECHANISM_NAMES[cell.mechanism]}, ${guarantee}`;
+function lineName(cell: ReportCell, cells: readonly ReportCell[]): string {
+  const isOfOneSize = cells.every(({ population }) => population === cells[0].population);
+  const size = isOfOneSize ? [] : [`${cell.population.toLocaleString("en")} devices`];
+  return [MECHANISM_NAMES[cell.mechanism], ...size, ...furtherSettings(cell, cells)].join(", ");
 }
 
-/** Of the headline's population: without noise, and the first mechanism's guarantees from weak to strong. */
-function headlineCells({ cells }: PrivacyReportData, most = 3): ReportCell[] {
-  const [first] = cells;
-  const population = Math.max(...cells.map((cell) => cell.population));
-  const isHeadline = (cell: ReportCell): boolean =>
-    cell.mechanism === first.mechanism && cell.population === population;
-  const without = cells.filter((cell) => isHeadline(cell) && cell.kind === "noiseless").slice(0, 1);
-  const noised = cells.filter((cell) => isHeadline(cell) && cell.kind === "private");
+/**
+ * Of the headline's fleet, which is the first cell's, or of a crowd the largest: without noise, and the first mechanism's
+ * guarantees from weak to strong.
+ */
+function headlineCells({ cells, chart }: PrivacyReportData, most = 3): ReportCell[] {
+  const [first] = chart === "crowd" ? [...cells].sort((a, b) => b.population - a.population) : cells;
+  const fleet = cells.filter((cell) => isSameFleet(cell, first));
+  const withNoise = fleet.filter((cell): cell is PrivateCell => cell.kind === "private");
+  const [noised] = withNoise;
+  const mechanism = (noised ?? first).mechanism;
+  const bits = (noised ?? first).bits;
+  const compared = withNoise
+    .filter((cell) => cell.mechanism === mechanism && cell.bits === bits)
+    .sort((a, b) => targetOf(b) - targetOf(a));
+  const reference = withoutNoise(noised ?? first, cells);
+  const without = reference === undefined ? [] : [reference];
   const room = most - without.length;
-  const kept = noised.length <= room ? noised : [...noised.slice(0, room - 1), ...noised.slice(-1)];
+  const kept = compared.length <= room ? compared : [...compared.slice(0, room - 1), ...compared.slice(-1)];
   return [...without, ...kept];
 }
 
@@ -198,34 +226,56 @@ function references({ baselines }: PrivacyReportData): ReferenceLine[] {
   return [
     ...(central === undefined ? [] : [{ name: "all data in one place", y: meanInterval(central.accuracies).mean }]),
     ...(localOnly === undefined ? [] : [{ name: "each device alone", y: meanInterval(localOnly.accuracies).mean }]),
-    { name: "chance", y: chance },
+    ...(chance === undefined ? [] : [{ name: "chance", y: chance }]),
   ];
 }
 
-function accuracyTable({ cells }: PrivacyReportData) {
+function accuracyTable(data: PrivacyReportData): FigureTable {
+  const { cells } = data;
+  const isFurther = cells.some((cell) => furtherSettings(cell, cells).length > 0);
   return {
-    heads: ["who makes the noise", "guarantee", "devices", "median", "mean", "95 % interval", "each seed"],
-    rows: cells.map((cell) => {
-      const accuracies = cell.seeds.map(({ accuracy }) => accuracy);
-      const { mean, low, high } = meanInterval(accuracies);
-      return [
-        MECHANISM_NAMES[cell.mechanism],
-        cell.kind === "private" ? `ε = ${cell.epsilonTarget}` : NO_NOISE,
-        cell.population.toLocaleString("en"),
-        percent(cellAccuracy(cell)),
-        percent(mean),
-        low === undefined || high === undefined ? "one seed" : `${percent(low)} to ${percent(high)}`,
-        cell.seeds.map(({ accuracy, diverged }) => `${percent(accuracy)}${diverged ? " (diverged)" : ""}`).join(", "),
-      ];
-    }),
+    heads: [
+      "who makes the noise",
+      "guarantee",
+      "devices",
+      ...(isFurther ? ["setting"] : []),
+      "median",
+      "mean",
+      "95 % interval",
+      "each seed",
+    ],
+    rows: [
+      ...cells.map((cell) => {
+        const accuracies = cell.seeds.map(({ accuracy }) => accuracy);
+        const { mean, low, high } = meanInterval(accuracies);
+        return [
+          MECHANISM_NAMES[cell.mechanism],
+          guaranteeText(cell),
+          cell.population.toLocaleString("en"),
+          ...(isFurther ? [furtherSettings(cell, cells).join(", ")] : []),
+          percent(cellAccuracy(cell)),
+          percent(mean),
+          low === undefined || high === undefined ? "one seed" : `${percent(low)} to ${percent(high)}`,
+          cell.seeds.map(({ accuracy, diverged }) => `${percent(accuracy)}${diverged ? " (diverged)" : ""}`).join(", "),
+        ];
+      }),
+      ...references(data).map(({ name, y }) => [
+        name,
+        ...new Array<string>(isFurther ? 4 : 3).fill("–"),
+        percent(y),
+        "–",
+        "–",
+      ]),
+    ],
   };
 }
 
 function seedsText({ cells }: PrivacyReportData): string {
-  const seeds = Math.min(...cells.map((cell) => cell.seeds.length));
-  return seeds < 2
-    ? "One seed: there is no interval."
-    : `Mean of ${seeds} seeds with its 95 % interval (Student's t); small dots are seeds.`;
+  const counts = cells.map((cell) => cell.seeds.length);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  if (most < 2) return "One seed: there is no interval.";
+  const seeds = least === most ? String(most) : `${least} to ${most}`;
+  return `Mean of ${seeds} seeds with its 95 % interval (Student's t); small dots are seeds.`;
 }
 
 function describe(series: readonly ChartSeries[]): string {

@@ -118,7 +118,7 @@ export interface ReportBaselines {
   readonly central?: { readonly accuracies: readonly number[]; readonly what: string };
   /** Each device with its own data only. */
   readonly localOnly?: { readonly accuracies: readonly number[]; readonly what: string };
-  readonly chance: number;
+  readonly chance?: number;
 }
 
 /** A few rounds beside the grid in which every device drew its own noise, and real masks covered it. */

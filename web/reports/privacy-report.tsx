@@ -1,12 +1,13 @@
 import { epsilonText, roundedUp } from "../../shared/privacy/epsilon-statement.ts";
 import { median } from "../../shared/statistics/median.ts";
 import { DataTable, type FigureTable } from "../charts/chart-figure.tsx";
+import { cellName } from "./cell-name.ts";
 import { csvText } from "./csv.ts";
+import { markdownCode, markdownTable, markdownText } from "./markdown.ts";
 import { MECHANISM_NAMES, MECHANISM_TRUST } from "./mechanism-names.ts";
 import {
   ClassChart,
   CrowdChart,
-  cellName,
   FrontierChart,
   privateCells,
   RoundCharts,
@@ -108,31 +109,31 @@ export function renderPrivacyReportHtml(data: PrivacyReportData): string {
 export function renderPrivacyReportMarkdown(data: PrivacyReportData): string {
   const { certified, stamps } = data;
   const note = localNote(data);
+  const baseline = markdownText(baselineText(data));
   const lines = [
-    `# ${data.title}`,
+    `# ${markdownText(data.title)}`,
     "",
-    firstSentence(data),
+    markdownText(firstSentence(data)),
     "",
     ...(stamps.length === 0 ? [] : [`**${stamps.join(" ")}** ${stampText(stamps)}`, ""]),
     ...markdownTable(accuracyRows(data)),
     "",
-    baselineText(data),
-    "",
-    ...(note === undefined ? [] : [note, ""]),
+    ...(baseline === "" ? [] : [baseline, ""]),
+    ...(note === undefined ? [] : [markdownText(note), ""]),
     "## What it costs",
     "",
     ...markdownTable(costTable(data)),
     "",
-    ...(certified === undefined ? [] : ["## The same, for real", "", certifiedText(certified), ""]),
+    ...(certified === undefined ? [] : ["## The same, for real", "", markdownText(certifiedText(certified)), ""]),
     "## What the guarantee means",
     "",
-    ...statementsOf(data).map((statement) => `- ${statement}`),
+    ...statementsOf(data).map((statement) => `- ${markdownText(statement)}`),
     "",
     AMPLIFICATION,
     "",
     "## Again",
     "",
-    `\`${data.command}\` (${data.commit ?? "no commit"}, ${data.machine.cpu}, Node ${data.machine.node})`,
+    `${markdownCode(data.command)} (${data.commit ?? "no commit"}, ${markdownText(data.machine.cpu)}, Node ${data.machine.node})`,
     "",
   ];
   return lines.join("\n");
@@ -206,6 +207,10 @@ export function roundsCsv({ cells }: PrivacyReportData): string {
         cell.mechanism,
         cell.kind === "private" ? (cell.epsilonTarget ?? "") : "",
         cell.population,
+        cell.samplingRate,
+        cell.bits ?? "",
+        cell.dropout,
+        cell.heterogeneity,
         seed,
         round,
         accuracy,
@@ -213,7 +218,20 @@ export function roundsCsv({ cells }: PrivacyReportData): string {
       ]),
     ),
   );
-  return csvText(["mechanism", "epsilon_target", "population", "seed", "round", "accuracy", "update_norm"], rows);
+  const heads = [
+    "mechanism",
+    "epsilon_target",
+    "population",
+    "sampling_rate",
+    "bits",
+    "dropout",
+    "heterogeneity",
+    "seed",
+    "round",
+    "accuracy",
+    "update_norm",
+  ];
+  return csvText(heads, rows);
 }
 
 const AMPLIFICATION =
@@ -239,7 +257,7 @@ function localNote(data: PrivacyReportData): string | undefined {
   if (local.length === 0) return undefined;
   const best = Math.max(...local.map(cellAccuracy));
   const { chance } = data.baselines;
-  return best < 3 * chance
+  return chance !== undefined && best < 3 * chance
     ? `Noise that every device makes for itself alone leaves a model near chance (at best ${percent(best)}, chance is ${percent(chance)}): with so few devices, privacy without any trust costs the whole model.`
     : `Noise that every device makes for itself alone leaves ${percent(best)} at best.`;
 }
@@ -248,7 +266,7 @@ function accuracyRows({ cells }: PrivacyReportData): FigureTable {
   return {
     heads: ["cell", "devices", "accuracy (median)", "each seed"],
     rows: cells.map((cell) => [
-      cellName(cell),
+      cellName(cell, cells),
       cell.population.toLocaleString("en"),
       percent(cellAccuracy(cell)),
       cell.seeds.map(({ accuracy, diverged }) => `${percent(accuracy)}${diverged ? " (diverged)" : ""}`).join(", "),
@@ -264,7 +282,7 @@ function baselineText({ baselines: { central, localOnly, chance } }: PrivacyRepo
     ...(localOnly === undefined
       ? []
       : [`Each device alone: ${percent(median(localOnly.accuracies))} (${localOnly.what}).`]),
-    `Chance: ${percent(chance)}.`,
+    ...(chance === undefined ? [] : [`Chance: ${percent(chance)}.`]),
   ].join(" ");
 }
 
@@ -274,7 +292,7 @@ function costTable({ cells }: PrivacyReportData): FigureTable {
   return {
     heads: ["cell", "devices", "CPU seconds", "seconds", "kB up a device and round", "kB down"],
     rows: cells.map((cell) => [
-      cellName(cell),
+      cellName(cell, cells),
       cell.population.toLocaleString("en"),
       middle(cell, ({ cpuSeconds }) => cpuSeconds).toFixed(1),
       middle(cell, ({ wallSeconds }) => wallSeconds).toFixed(1),
@@ -323,10 +341,4 @@ function statementsOf(data: PrivacyReportData): string[] {
   return [
     ...new Set(privateCells(data).map((cell) => `${MECHANISM_NAMES[cell.mechanism]}: ${epsilonText(cell.epsilon)}.`)),
   ];
-}
-
-function markdownTable({ heads, rows }: FigureTable): string[] {
-  const cell = (text: string): string => text.replaceAll("|", "\\|");
-  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
-  return [line(heads), line(heads.map((_, i) => (i === 0 ? "---" : "---:"))), ...rows.map(line)];
 }

@@ -1,4 +1,5 @@
 import { median } from "../../shared/statistics/median.ts";
+import { isSameFleet, targetOf, targetText, withoutNoise } from "./cell-name.ts";
 import type { PrivacyReportData, PrivateCell, ReportCell } from "./privacy-report-data.ts";
 
 /** Accuracy of a cell: the median over its seeds. */
@@ -17,36 +18,39 @@ export function firstSentence(data: PrivacyReportData): string {
 }
 
 function frontierSentence({ cells }: PrivacyReportData): string {
-  const privates = cells.filter((cell): cell is PrivateCell => cell.kind === "private" && cell.mechanism !== "local");
-  const without = cells.find((cell) => cell.kind === "noiseless");
-  if (privates.length === 0) {
+  const headline = cells.filter((cell) => isSameFleet(cell, cells[0]));
+  const privates = headline.filter((cell): cell is PrivateCell => cell.kind === "private");
+  const trusting = privates.filter(({ mechanism }) => mechanism !== "local");
+  const candidates = trusting.length > 0 ? trusting : privates;
+  if (candidates.length === 0) {
+    const [without] = headline;
     return without === undefined
       ? "Nothing was measured."
-      : `No privacy guarantee was asked for: the model recognises ${percent(cellAccuracy(without))} of what it has never seen.`;
+      : `No privacy guarantee was asked for: the model recognises ${seen(without)}.`;
   }
-  const strictest = privates.reduce((a, b) => (targetOf(b) <= 2 && closer(b, a) ? b : a));
-  const accuracy = cellAccuracy(strictest);
-  const promise = `With a guarantee for every device (ε = ${targetOf(strictest)})`;
-  if (strictest.seeds.some(({ diverged }) => diverged)) {
+  const strict = candidates.reduce((a, b) => (isCloserToStrict(b, a) ? b : a));
+  const promise = `With a guarantee for every device (ε = ${targetText(strict)})`;
+  const lost = strict.seeds.filter(({ diverged }) => diverged).length;
+  if (lost === strict.seeds.length) {
     return `${promise} the model was lost in the noise: this guarantee needs more devices, or a smaller step.`;
   }
-  if (without === undefined) return `${promise} the model recognises ${percent(accuracy)} of what it has never seen.`;
-  const cost = cellAccuracy(without) - accuracy;
+  const without = withoutNoise(strict, headline);
+  const result = `${promise} the model recognises ${seen(strict)}`;
+  const warning =
+    lost === 0 ? "" : ` In ${lost} of ${strict.seeds.length} runs it was lost in the noise: the step is too large.`;
+  // What diverged by itself says nothing of what noise costs.
+  if (without === undefined || without.seeds.some(({ diverged }) => diverged)) return `${result}.${warning}`;
   const compared = `instead of ${percent(cellAccuracy(without))} without one`;
-  if (cost < 0.0005) {
-    return `${promise} the model recognises ${percent(accuracy)} of what it has never seen, ${compared}: the guarantee cost nothing that could be measured.`;
-  }
-  return `${promise} the model recognises ${percent(accuracy)} of what it has never seen, ${compared}: the guarantee costs ${(100 * cost).toFixed(1)} points.`;
+  const cost = shownCost(strict, without);
+  if (cost <= 0) return `${result}, ${compared}: the guarantee cost nothing that could be measured.${warning}`;
+  return `${result}, ${compared}: the guarantee costs ${cost.toFixed(1)} points.${warning}`;
 }
 
-/** The target that is nearest to 2, which is what a strict guarantee usually means; the stricter of two. */
-function closer(candidate: PrivateCell, than: PrivateCell): boolean {
+/** Nearer to 2, which is what a strict guarantee usually means; of two as near, the stricter. */
+function isCloserToStrict(candidate: PrivateCell, than: PrivateCell): boolean {
   const distance = (cell: PrivateCell): number => Math.abs(Math.log(targetOf(cell) / 2));
-  return distance(candidate) < distance(than);
-}
-
-function targetOf({ epsilonTarget, epsilon }: PrivateCell): number {
-  return epsilonTarget ?? epsilon.epsilon;
+  const further = distance(candidate) - distance(than);
+  return Math.abs(further) < 1e-9 ? targetOf(candidate) < targetOf(than) : further < 0;
 }
 
 function crowdSentence({ cells, crowd }: PrivacyReportData): string {
@@ -54,10 +58,30 @@ function crowdSentence({ cells, crowd }: PrivacyReportData): string {
   if (line === undefined || line.noised.length === 0) return "No crowd was measured.";
   const smallest = cells[line.noised[0]];
   const largest = cells[line.noised[line.noised.length - 1]];
-  const target = smallest.kind === "private" ? targetOf(smallest) : 0;
+  const target = smallest.kind === "private" ? targetText(smallest) : "∞";
   const count = ({ population }: ReportCell): string => population.toLocaleString("en");
   if (smallest === largest) {
-    return `Among ${count(largest)} devices a guarantee of ε = ${target} leaves a model that recognises ${percent(cellAccuracy(largest))} of what it has never seen.`;
+    return `Among ${count(largest)} devices a guarantee of ε = ${target} leaves a model that recognises ${seen(largest)}.`;
   }
-  return `The same guarantee (ε = ${target}) leaves a model that recognises ${percent(cellAccuracy(smallest))} of what it has never seen among ${count(smallest)} devices, and ${percent(cellAccuracy(largest))} among ${count(largest)}: privacy needs a crowd.`;
+  return `The same guarantee (ε = ${target}) leaves a model that recognises ${seen(smallest)} among ${count(smallest)} devices, and ${percent(cellAccuracy(largest))} among ${count(largest)}: ${crowdLesson(smallest, largest, cells)}.`;
+}
+
+/** More devices are more data also: a crowd is what privacy needs where its price falls. */
+function crowdLesson(smallest: ReportCell, largest: ReportCell, cells: readonly ReportCell[]): string {
+  if (cellAccuracy(largest) <= cellAccuracy(smallest)) return "more devices did not help";
+  const [small, large] = [smallest, largest].map((cell) => withoutNoise(cell, cells));
+  if (small === undefined || large === undefined) return "among more it is better";
+  return shownCost(largest, large) < shownCost(smallest, small)
+    ? "privacy needs a crowd"
+    : "a crowd has more data, but the guarantee costs as much in it";
+}
+
+/** In points, of the figures as they are shown: a reader who subtracts them comes to the same. */
+function shownCost(cell: ReportCell, without: ReportCell): number {
+  const shown = (of: ReportCell): number => Number((100 * cellAccuracy(of)).toFixed(1));
+  return Math.round(10 * (shown(without) - shown(cell))) / 10;
+}
+
+function seen(cell: ReportCell): string {
+  return `${percent(cellAccuracy(cell))} of what it has never seen`;
 }
