@@ -29,14 +29,16 @@ export function ChartFigure({ title, children, table, caption }: ChartFigureProp
   );
 }
 
+/** Columns of figures stand to the right, columns of words to the left. */
 export function DataTable({ heads, rows }: FigureTable) {
+  const isWords = heads.map((_, i) => rows.some((row) => /^\p{L}/u.test(row[i] ?? "")));
   return (
     <div class="table">
       <table>
         <thead>
           <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col">
+            {heads.map((head, i) => (
+              <th key={head} scope="col" class={isWords[i] ? "words" : undefined}>
                 {head}
               </th>
             ))}
@@ -51,7 +53,9 @@ export function DataTable({ heads, rows }: FigureTable) {
                     {cell}
                   </th>
                 ) : (
-                  <td key={heads[i]}>{cell}</td>
+                  <td key={heads[i]} class={isWords[i] ? "words" : undefined}>
+                    {cell}
+                  </td>
                 ),
               )}
             </tr>

@@ -35,7 +35,7 @@ export function FrontierChart({ data }: { readonly data: PrivacyReportData }) {
   return (
     <ChartFigure
       title={title}
-      caption={`Further right is a stronger guarantee. ${seedsText(data)} Dotted: what the same data gives without a federation.`}
+      caption={`Further right is a stronger guarantee. ${seedsText(data)}${references(data).length === 0 ? "" : " Dotted: what there is without a federation."}`}
       table={accuracyTable(data)}
     >
       <LineChart
@@ -177,11 +177,17 @@ export function RoundCharts({ data }: { readonly data: PrivacyReportData }) {
           xLabel="round"
           yLabel="Euclidean norm of the step"
           series={norms}
-          yText={(value) => value.toPrecision(2)}
+          yDomain={[0, greatest(norms)]}
+          yText={(value) => String(Number(value.toPrecision(3)))}
         />
       </ChartFigure>
     </>
   );
+}
+
+function greatest(series: readonly ChartSeries[]): number {
+  const values = series.flatMap(({ points }) => points.map(({ y }) => y)).filter(Number.isFinite);
+  return Math.max(...values) || 1;
 }
 
 export function privateCells({ cells }: PrivacyReportData): PrivateCell[] {
