@@ -3,12 +3,12 @@ import type { RecoveredPicture } from "../../shared/attacks/attack-result.ts";
 import type { ModelDefinition } from "../../shared/learning/models/model-definition.ts";
 import { parameterManifestFor } from "../../shared/learning/models/model-parameters.ts";
 import type { ParameterVector } from "../../shared/learning/parameters.ts";
-import { seededRandom } from "../../shared/random/seeded-random.ts";
 import { type Dataset, gatherExamples } from "../datasets/index.ts";
 import type { Attack, AttackTarget } from "./attack.ts";
 import { type DenseLayer, firstDenseLayer, lastDenseLayer } from "./dense-layers.ts";
-import { observedSum, subtracted, wholeRange } from "./observed-sum.ts";
+import { observedSum, wholeRange } from "./observed-sum.ts";
 import { asPicture, type Match, matchPictures, recoveredShare } from "./pictures.ts";
+import { type SingleUpdates, singleUpdates } from "./single-updates.ts";
 
 const BINS = 1000;
 const RECOGNISABLE = 20;
@@ -35,7 +35,7 @@ export const imprint: Attack = {
       const pictures: RecoveredPicture[] = [];
       const outcomes = new Map<number | undefined, Recovered[]>(noises.map((z) => [z, []]));
       for (const [round, drawn] of seeds.entries()) {
-        const updates = await singleUpdates(trainer, target.dataset, trap, devices, drawn);
+        const updates = await singleUpdates(trainer, target.dataset, trap, { devices, learningRate: 1, seed: drawn });
         for (const [place, z] of noises.entries()) {
           // Noise in between is there to see where it ends: once is enough.
           if (round > 0 && place > 0 && place < noises.length - 1) continue;
@@ -122,39 +122,13 @@ function mean(values: Float32Array, from: number, count: number): number {
   return sum / count;
 }
 
-interface Updates {
-  readonly updates: readonly Float32Array[];
-  readonly originals: readonly Float32Array[];
-}
-
-/** Devices that train one step on one picture each. */
-async function singleUpdates(
-  trainer: Awaited<ReturnType<(typeof ENGINES)["onnx"]>>,
-  dataset: Dataset,
-  trap: ParameterVector,
-  devices: number,
-  seed: number,
-): Promise<Updates> {
-  const drawn = seededRandom(seed, "attacked-examples").sample(dataset.train.count, devices);
-  const updates: Float32Array[] = [];
-  const originals: Float32Array[] = [];
-  for (const [device, example] of drawn.entries()) {
-    const examples = gatherExamples(dataset.train, [example]);
-    const task = { epochs: 1, batchSize: 1, learningRate: 1 };
-    const trained = await trainer.train(trap, examples, task, seededRandom(seed, "attacked-batches", 0, device));
-    updates.push(subtracted(trained.parameters, trap));
-    originals.push(examples.inputs.slice());
-  }
-  return { updates, originals };
-}
-
 interface Recovered {
   readonly share: number;
   readonly pictures: readonly RecoveredPicture[];
 }
 
 function recover(
-  { updates, originals }: Updates,
+  { updates, originals }: SingleUpdates,
   model: ModelDefinition,
   { config, dataset }: AttackTarget,
   seed: number,

@@ -1,4 +1,6 @@
 import type { Attack } from "./attack.ts";
+import { backdoor } from "./backdoor.ts";
+import { canary } from "./canary.ts";
 import { imprint } from "./imprint.ts";
 import { invert } from "./invert.ts";
 import { label } from "./label.ts";
@@ -10,6 +12,8 @@ export const ATTACKS = {
   imprint,
   label,
   member,
+  canary,
+  backdoor,
 } as const satisfies Readonly<Record<string, Attack>>;
 
 export type AttackName = keyof typeof ATTACKS;

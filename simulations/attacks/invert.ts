@@ -1,12 +1,10 @@
 import { ENGINES } from "../../client/training/engines.ts";
-import type { Trainer } from "../../client/training/trainer.ts";
 import type { RecoveredPicture } from "../../shared/attacks/attack-result.ts";
-import { seededRandom } from "../../shared/random/seeded-random.ts";
-import { gatherExamples } from "../datasets/index.ts";
 import type { Attack, AttackTarget } from "./attack.ts";
 import { type DenseLayer, firstDenseLayer } from "./dense-layers.ts";
-import { meanNorm, observedSum, subtracted, wholeRange } from "./observed-sum.ts";
+import { meanNorm, observedSum, wholeRange } from "./observed-sum.ts";
 import { asPicture, matchPictures, psnr, recoveredShare } from "./pictures.ts";
+import { type SingleUpdates, singleUpdates } from "./single-updates.ts";
 
 const LEARNING_RATE = 0.1;
 /** Pictures that look like the original to anybody. */
@@ -28,7 +26,11 @@ export const invert: Attack = {
       const rows: string[][] = [];
       const pictures: RecoveredPicture[] = [];
       const figures: Record<string, number> = {};
-      const alone = await updatesOfOne(trainer, target, Math.max(...counts), seed);
+      const alone = await singleUpdates(trainer, target.dataset, target.parameters, {
+        devices: Math.max(...counts),
+        learningRate: LEARNING_RATE,
+        seed,
+      });
       const one = invertOne(alone, layer, target, seed, cpuSeconds);
       figures.single_psnr = one.psnr;
       figures.single_seconds = one.seconds;
@@ -64,34 +66,9 @@ export const invert: Attack = {
   },
 };
 
-interface AttackedDevices {
-  readonly updates: readonly Float32Array[];
-  readonly originals: readonly Float32Array[];
-}
-
-/** Updates of devices that train one step on one picture each, and the pictures. */
-async function updatesOfOne(
-  trainer: Trainer,
-  { dataset, parameters }: AttackTarget,
-  count: number,
-  seed: number,
-): Promise<AttackedDevices> {
-  const drawn = seededRandom(seed, "attacked-examples").sample(dataset.train.count, count);
-  const task = { epochs: 1, batchSize: 1, learningRate: LEARNING_RATE };
-  const updates: Float32Array[] = [];
-  const originals: Float32Array[] = [];
-  for (const [device, example] of drawn.entries()) {
-    const examples = gatherExamples(dataset.train, [example]);
-    const trained = await trainer.train(parameters, examples, task, seededRandom(seed, "attacked-batches", 0, device));
-    updates.push(subtracted(trained.parameters, parameters));
-    originals.push(examples.inputs.slice(0, examples.inputs.length));
-  }
-  return { updates, originals };
-}
-
 /** One device's update as it arrives: least squares over all rows, each weighed by its own gradient. */
 function invertOne(
-  { updates, originals }: AttackedDevices,
+  { updates, originals }: SingleUpdates,
   layer: DenseLayer,
   target: AttackTarget,
   seed: number,
@@ -106,7 +83,7 @@ function invertOne(
 }
 
 function invertSum(
-  { updates, originals }: AttackedDevices,
+  { updates, originals }: SingleUpdates,
   count: number,
   noise: number | undefined,
   layer: DenseLayer,

@@ -51,7 +51,14 @@ export function federateServed(options: ServeOptions): Federate {
 }
 
 /** What is only of a simulation in one process has no meaning for devices on sockets. */
-function requireServable({ fleet, secagg, round }: RunConfig): void {
+function requireServable({ fleet, secagg, round, privacy }: RunConfig): void {
+  if (privacy !== undefined) {
+    throw new MurmurError(
+      "config-invalid",
+      "privacy asks for Poisson cohorts in a constant roster, and devices on sockets come when they can: the ε would not hold.",
+      { hint: "Play private rounds with `murmur run`; without `privacy` the run can be served, and claims no ε." },
+    );
+  }
   const keys = [
     ...(fleet.phones === undefined ? [] : ["fleet.phones"]),
     ...(round.buffered === undefined ? [] : ["round.buffered"]),

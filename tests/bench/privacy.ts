@@ -12,7 +12,7 @@ const { values } = parseArgs({
 });
 
 try {
-  const rows = runPrivacyBenchmark({
+  const rows = await runPrivacyBenchmark({
     quick: values.quick,
     ...(values.case === undefined ? {} : { only: values.case }),
     onProgress: (what) => {

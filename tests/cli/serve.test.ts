@@ -116,6 +116,19 @@ describe("murmur serve", { timeout: 60_000 }, () => {
     expect(readdirSync(join(cwd, "runs"))).toEqual([]);
   });
 
+  it("refuses a private run, whose ε would not hold among devices that come when they can", async () => {
+    const cwd = folderWith({
+      ...CONFIG,
+      fleet: { devices: 60, dropout: 0 },
+      algorithm: { kind: "fedavg", weight: "uniform" },
+      round: { ...CONFIG.round, cohort: 18, overSelection: 1 },
+      privacy: { noiseMultiplier: 1, delta: 0.0001 },
+    });
+    const error = await failure(cwd, ["serve", "config.yaml"]);
+    expect(error).toMatchObject({ exitCode: 3, name: "config-invalid" });
+    expect(error.message).toContain("ε would not hold");
+  });
+
   it.each([
     [["--host", "192.0.2.1"], "address-unavailable", 4],
     [["--port", "65536"], "usage", 2],
