@@ -157,13 +157,12 @@ describe("murmur bench, from its start to its report", () => {
     expect(html).not.toMatch(/https?:|<script|NaN|undefined/);
   });
 
-  it("says that no cell could be run where none could", async () => {
-    const cwd = folderWith(
-      BENCH.replace("model: softmax", "model: ./absent.json").replace("seeds: [1, 2]", "seeds: [1]"),
-    );
-    const { exitCode, stderr } = await ended(spawnMurmur(["bench", "bench.yaml", "--workers", "1"], cwd));
-    expect(exitCode).toBeGreaterThan(0);
-    expect(stderr).toContain("absent.json");
-    expect(readdirSync(cwd)).not.toContain("report.html");
+  it("says what is not there that every cell needs, and writes no report", async () => {
+    const cwd = folderWith(BENCH.replace("model: softmax", "model: ./absent.mjs"));
+    const args = ["bench", "bench.yaml", "--workers", "1", "--out", "out"];
+    const { exitCode, stdout, stderr } = await ended(spawnMurmur(args, cwd));
+    expect([exitCode, stdout]).toEqual([3, ""]);
+    expect(stderr).toContain(`The model module ${join(cwd, "absent.mjs")} is not there.`);
+    expect(readdirSync(join(cwd, "out"))).not.toContain("report.html");
   });
 });

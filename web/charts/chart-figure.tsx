@@ -50,11 +50,11 @@ export function DataTable({ heads, rows }: FigureTable) {
               {row.map((cell, i) =>
                 i === 0 ? (
                   <th key={heads[i]} scope="row">
-                    {cell}
+                    {unbroken(cell)}
                   </th>
                 ) : (
                   <td key={heads[i]} class={isWords[i] ? "words" : undefined}>
-                    {cell}
+                    {unbroken(cell)}
                   </td>
                 ),
               )}
@@ -64,4 +64,9 @@ export function DataTable({ heads, rows }: FigureTable) {
       </table>
     </div>
   );
+}
+
+/** A figure stays beside its unit. */
+function unbroken(text: string): string {
+  return text.replaceAll(/(\d) %/g, "$1\u00a0%");
 }

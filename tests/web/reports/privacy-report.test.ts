@@ -138,7 +138,7 @@ describe.each(REPORTS)("the report of %s", (_name, data) => {
     for (const figure of figures) {
       const [svg] = svgsOf(figure);
       const figuresInTable = cellsOf(figure.slice(figure.indexOf("<table"))).flatMap((text) =>
-        [...text.matchAll(/([\d.]+)( %)?/g)].map(
+        [...text.matchAll(/([\d.]+)(\u00a0%)?/g)].map(
           ([, number, share]) => Number(number) / (share === undefined ? 1 : 100),
         ),
       );
