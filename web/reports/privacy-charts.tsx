@@ -59,11 +59,20 @@ export function CrowdChart({ data }: { readonly data: PrivacyReportData }) {
   if (lines.length === 0) return null;
   const points = (indices: readonly number[]) =>
     indices.map((index) => accuracyPoint(data.cells[index].population, data.cells[index]));
-  const series = lines.flatMap(({ noised, withoutNoise }, style): ChartSeries[] => [
-    { name: cellName(data.cells[noised[0]], data.cells), points: points(noised), style },
-    { name: "the same, no noise", points: points(withoutNoise), style, isReference: true },
-  ]);
-  const title = "Privacy needs a crowd";
+  const nameOf = ([index]: readonly number[]): string => cellName(data.cells[index], data.cells);
+  const series = new Map<string, ChartSeries>();
+  for (const [style, { noised, withoutNoise }] of lines.entries()) {
+    series.set(nameOf(noised), { name: nameOf(noised), points: points(noised), style });
+    // Guarantees of the same mechanism have one line without noise between them.
+    if (withoutNoise.length === 0 || series.has(nameOf(withoutNoise))) continue;
+    series.set(nameOf(withoutNoise), {
+      name: nameOf(withoutNoise),
+      points: points(withoutNoise),
+      style,
+      isReference: true,
+    });
+  }
+  const title = "Accuracy against the number of devices";
   return (
     <ChartFigure
       title={title}
@@ -72,11 +81,11 @@ export function CrowdChart({ data }: { readonly data: PrivacyReportData }) {
     >
       <LineChart
         title={title}
-        description={describe(series)}
+        description={describe([...series.values()])}
         xLabel="devices (logarithmic)"
         yLabel="test accuracy"
         logarithmic
-        series={series}
+        series={[...series.values()]}
         references={references(data)}
         yDomain={[0, 1]}
         yText={(value) => `${Math.round(100 * value)} %`}

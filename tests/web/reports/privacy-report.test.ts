@@ -173,6 +173,28 @@ describe("the report of a benchmark", () => {
     expect(lines).toEqual([3, 3, 3, 3, 3, 3]);
   });
 
+  it("draws a crowd's line without noise once, however many guarantees there are", () => {
+    const cells = [20, 2000].flatMap((population) => [
+      noiseless([0.9], { population }),
+      guaranteed(8, [0.8], { population }),
+      guaranteed(2, [0.7], { population }),
+    ]);
+    const lines = [
+      { noised: [1, 4], withoutNoise: [0, 3] },
+      { noised: [2, 5], withoutNoise: [0, 3] },
+    ];
+    const [svg] = svgsOf(
+      renderPrivacyReportHtml(sampleReport({ chart: "crowd", cells, crowd: { lines }, baselines: {} })),
+    );
+    const names = textBoxes(svg).map(({ text }) => text);
+    expect(names.filter((name) => name.startsWith("central"))).toEqual([
+      "central, ε = 8",
+      "central, no noise",
+      "central, ε = 2",
+    ]);
+    expect(names).toContain("2,000");
+  });
+
   it("gives every cell a name of its own", () => {
     const cost = renderPrivacyReportMarkdown(WIDE).split("## What it costs")[1].split("##")[0];
     const names = cost
