@@ -21,6 +21,12 @@ const FALSE_POSITIVES = 0.01;
 const PRIVATE_STEPS = 60;
 const NOISE = 3.72;
 
+export const PLAIN_TRAINING: NetworkTraining = { steps: 150, learningRate: 0.05 };
+
+export function privateTraining(noiseMultiplier: number = NOISE): NetworkTraining {
+  return { steps: PRIVATE_STEPS, learningRate: 0.5, privacy: { clip: 1, noiseMultiplier } };
+}
+
 /**
  * Which examples a model was trained on. The loss alone tells a little; the likelihood ratio of Carlini et al. 2022 (LiRA,
  * arXiv 2112.03570), which asks of each example how sure models are that have seen it and models that have not, much more.
@@ -32,10 +38,9 @@ export const member: Attack = {
     const shadows = quick ? 24 : 64;
     const targets = quick ? 4 : 8;
     const examples = overfittedSet(target, seed);
-    const plain = attackModels(examples, { steps: 150, learningRate: 0.05 }, { seed, shadows, targets, name: "plain" });
-    const training = { steps: PRIVATE_STEPS, learningRate: 0.5, privacy: { clip: 1, noiseMultiplier: noise } };
-    const noised = attackModels(examples, training, { seed, shadows, targets, name: "noised" });
-    const ceiling = ceilingOf(noise / Math.sqrt(PRIVATE_STEPS));
+    const plain = attackModels(examples, PLAIN_TRAINING, { seed, shadows, targets, name: "plain" });
+    const noised = attackModels(examples, privateTraining(noise), { seed, shadows, targets, name: "noised" });
+    const ceiling = ceilingOf(noise);
     const outcomes = [
       ["loss", "none", plain.loss],
       ["LiRA", "none", plain.lira],
@@ -86,7 +91,7 @@ export const member: Attack = {
   },
 };
 
-function overfittedSet({ dataset }: AttackTarget, seed: number): SparseExamples {
+export function overfittedSet({ dataset }: AttackTarget, seed: number): SparseExamples {
   const random = seededRandom(seed, "member-examples");
   const drawn = gatherExamples(dataset.train, random.sample(dataset.train.count, EXAMPLES));
   const labels = Int32Array.from(drawn.labels);
@@ -102,7 +107,7 @@ interface Models {
 }
 
 /** Trains shadow models and attacked ones on random halves of the examples, and scores the examples of the latter. */
-function attackModels(
+export function attackModels(
   examples: SparseExamples,
   training: NetworkTraining,
   { seed, shadows, targets, name }: Models,
@@ -170,7 +175,9 @@ function likelihoodRatio(shadows: readonly Shadow[], count: number): (confidence
 }
 
 /** No attack on a (ε, δ(ε)) private model has more true positives than min over ε of e^ε · false ones + δ(ε). */
-function ceilingOf(noiseMultiplier: number): (falsePositives: number) => number {
+export function ceilingOf(noise: number): (falsePositives: number) => number {
+  // Without sampling, so many steps are one of less noise.
+  const noiseMultiplier = noise / Math.sqrt(PRIVATE_STEPS);
   const curve = Array.from({ length: 201 }, (_, i) => {
     const epsilon = i / 10;
     return { epsilon, delta: gaussianDelta(epsilon, noiseMultiplier) };

@@ -29,13 +29,9 @@ export function rotate(coordinates: number, norm: number, scale: number, bits: n
   const dimension = paddedLength(coordinates);
   const bound = roundedNormBound(norm * scale, dimension);
   const root = Math.sqrt(dimension);
-  let signs: Int8Array | undefined;
   let scratch: { readonly values: Float32Array; readonly words: Uint32Array } | undefined;
 
-  function diagonal(): Int8Array {
-    signs ??= signsOf(seed, dimension);
-    return signs;
-  }
+  const diagonal = (): Int8Array => signsOf(seed, dimension);
 
   return {
     specification: `rotate:${coordinates}:${norm}:${scale}:${bits}:${seed}`,
@@ -70,7 +66,16 @@ export function rotate(coordinates: number, norm: number, scale: number, bits: n
 /** 64 KiB of rounding bits at a time. */
 const WORDS = 16_384;
 
+/** D of the last rotation: a run has one. */
+let known: { readonly seed: number; readonly signs: Int8Array } | undefined;
+
 function signsOf(seed: number, length: number): Int8Array {
+  if (known?.seed === seed && known.signs.length === length) return known.signs;
+  known = { seed, signs: drawnSigns(seed, length) };
+  return known.signs;
+}
+
+function drawnSigns(seed: number, length: number): Int8Array {
   const words = new Uint32Array(Math.ceil(length / 32));
   seededRandom(seed, "rotation").fill(words);
   return Int8Array.from({ length }, (_, i) => ((words[i >>> 5] >>> (i & 31)) & 1 ? -1 : 1));

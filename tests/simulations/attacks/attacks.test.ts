@@ -10,6 +10,13 @@ import {
 } from "../../../simulations/attacks/aggregation-rules.ts";
 import { ATTACKS } from "../../../simulations/attacks/index.ts";
 import {
+  attackModels,
+  ceilingOf,
+  overfittedSet,
+  PLAIN_TRAINING,
+  privateTraining,
+} from "../../../simulations/attacks/member.ts";
+import {
   createNetwork,
   logitConfidences,
   sparseExamples,
@@ -77,6 +84,29 @@ describe("the backdoor", () => {
     expect(figures.no_attack_success).toBeLessThan(0.05);
     expect(figures.no_attack_clean - figures.median_clean).toBeLessThan(0.02);
   }, 180_000);
+});
+
+describe("membership", () => {
+  it("is told by likelihood ratios at five times the rate that the loss tells it at, and under noise less than any attack may", async () => {
+    const examples = overfittedSet(await initialTarget(), 1);
+    const models = { seed: 1, shadows: 10, targets: 2, name: "test" };
+    const plain = attackModels(examples, PLAIN_TRAINING, models);
+    const rate = (roc: Parameters<typeof truePositivesAt>[0]): number => truePositivesAt(roc, 0.01);
+    expect(rate(plain.lira)).toBeGreaterThanOrEqual(5 * rate(plain.loss));
+    expect(plain.lira.area).toBeGreaterThan(plain.loss.area);
+    const noised = attackModels(examples, privateTraining(), { ...models, shadows: 6, targets: 1 });
+    const ceiling = ceilingOf(3.72);
+    // Of 400 examples what chance adds to a rate is below a tenth.
+    for (const [x, y] of noised.lira.points) expect(y).toBeLessThan(ceiling(x) + 0.1);
+    expect(noised.lira.area).toBeLessThan(plain.lira.area);
+  }, 180_000);
+
+  it("can be no better than guessing against endless noise, and is bounded by nothing without", () => {
+    const [quiet, loud] = [ceilingOf(0.01), ceilingOf(1e4)];
+    expect(quiet(0.01)).toBe(1);
+    expect(loud(0.25)).toBeCloseTo(0.25, 2);
+    expect(loud(1)).toBe(1);
+  });
 });
 
 describe("a network that is trained by hand", () => {
