@@ -8,6 +8,7 @@ import { seededRandom } from "../shared/random/seeded-random.ts";
 import type { AttackTarget } from "../simulations/attacks/attack.ts";
 import { ATTACKS, type AttackName } from "../simulations/attacks/index.ts";
 import { loadDataset } from "../simulations/datasets/index.ts";
+import { datasetTitle } from "../simulations/datasets/reference.ts";
 import { type RunConfig, runConfigSchema } from "../simulations/experiments/config.ts";
 import { loadModel } from "../simulations/load-model.ts";
 import { suggest } from "../simulations/suggestions.ts";
@@ -102,7 +103,9 @@ function targetOf(invocation: Invocation, name: string | undefined): Named {
     (existsSync(resolve(invocation.edge.cwd, name)) && !existsSync(join(resolve(invocation.edge.cwd, name), "run.db")))
   ) {
     const { config } = loadConfiguration(invocation.sources(name));
-    const origin = name === undefined ? `the initial ${config.task.model} on MNIST` : `the initial model of ${name}`;
+    const { model, dataset } = config.task;
+    const origin =
+      name === undefined ? `the initial ${model} on ${datasetTitle(dataset)}` : `the initial model of ${name}`;
     return { config, origin };
   }
   const folder = findRun(invocation, name);

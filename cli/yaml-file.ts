@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
-import { type Document, isMap, isNode, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { MurmurError } from "../shared/protocol/errors.ts";
 
 /** A YAML file as a document, and where everything in it was written. */
@@ -53,6 +53,13 @@ function frame(text: string, line: number, column: number): string {
 function fileOrigins(yaml: Document, name: string, lines: LineCounter): Map<string, string> {
   const origins = new Map<string, string>();
   const visit = (node: Node | null, path: string) => {
+    if (isSeq(node)) {
+      for (const [i, item] of node.items.entries()) {
+        if (!isNode(item)) continue;
+        if (item.range) origins.set(`${path}.${i}`, `${name}:${lines.linePos(item.range[0]).line}`);
+        visit(item, `${path}.${i}`);
+      }
+    }
     if (!isMap(node)) return;
     for (const { key, value } of node.items) {
       if (!isScalar(key)) continue;

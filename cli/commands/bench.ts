@@ -18,11 +18,9 @@ export const bench: CommandDefinition = (parent, act) => {
         const plan = planBench(invocation, file, quick === true);
         if (invocation.flags.dryRun) {
           const { benchPlanLines } = await import("../views/bench-lines.ts");
-          const { benchCells } = await import("../../simulations/experiments/bench/bench-grid.ts");
-          const cells = benchCells(plan.bench);
           invocation.result(
-            { folder: plan.folder, cells: cells.map(({ id, key, seed }) => ({ id, ...key, seed })) },
-            () => benchPlanLines(plan, cells, invocation.edge.cwd).join("\n"),
+            { folder: plan.folder, cells: plan.cells.map(({ id, key, seed }) => ({ id, ...key, seed })) },
+            () => benchPlanLines(plan, invocation.edge.cwd).join("\n"),
           );
           return;
         }

@@ -34,7 +34,7 @@ export function cellLine({ cell, result }: FinishedCell, { done, of, seconds }: 
 }
 
 /** What a benchmark would do, for --dry-run. */
-export function benchPlanLines({ bench, folder }: BenchPlan, cells: readonly Cell[], cwd: string): string[] {
+export function benchPlanLines({ bench, cells, folder }: BenchPlan, cwd: string): string[] {
   const kinds = new Map<string, number[]>();
   for (const cell of cells) {
     const text = cellText(cell);

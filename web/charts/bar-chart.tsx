@@ -22,7 +22,8 @@ export interface BarChartProps {
 }
 
 const WIDTH = 760;
-const HEIGHT = 320;
+/** Of the highest bar there can be. */
+const BARS = 224;
 const MARGIN = { right: 16, bottom: 39, left: 76 };
 /** Of the legend. */
 const LINE = 20;
@@ -40,7 +41,8 @@ export function BarChart({ title, description, xLabel, yLabel, series, groups, y
     .padding(0.2);
   const middle = (name: string): number => (outer(name) ?? 0) + outer.bandwidth() / 2;
   const names = layOutNames(groups.map(({ name }) => ({ at: middle(name), text: name })));
-  const bottom = HEIGHT - MARGIN.bottom - names.height;
+  const bottom = top + BARS;
+  const height = bottom + names.height + MARGIN.bottom;
   const y = scaleLinear()
     .domain(yDomain ?? [0, most || 1])
     .nice()
@@ -50,7 +52,7 @@ export function BarChart({ title, description, xLabel, yLabel, series, groups, y
     .range([0, outer.bandwidth()])
     .padding(0.1);
   return (
-    <svg class="chart" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}. ${description}`}>
+    <svg class="chart" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={`${title}. ${description}`}>
       <title>{title}</title>
       <desc>{description}</desc>
       {series.map((name, i) => (
@@ -85,7 +87,7 @@ export function BarChart({ title, description, xLabel, yLabel, series, groups, y
       ))}
       <AxisNames layout={names} y={bottom} />
       <line class="axis" x1={MARGIN.left} x2={right} y1={bottom} y2={bottom} />
-      <text class="faint" x={(MARGIN.left + right) / 2} y={HEIGHT - 10} text-anchor="middle">
+      <text class="faint" x={(MARGIN.left + right) / 2} y={height - 10} text-anchor="middle">
         {xLabel}
       </text>
       <text class="faint" transform={`translate(14 ${(top + bottom) / 2}) rotate(-90)`} text-anchor="middle">

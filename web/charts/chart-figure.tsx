@@ -29,14 +29,16 @@ export function ChartFigure({ title, children, table, caption }: ChartFigureProp
   );
 }
 
+/** Columns of figures stand to the right, columns of words to the left. */
 export function DataTable({ heads, rows }: FigureTable) {
+  const isWords = heads.map((_, i) => rows.some((row) => /^\p{L}/u.test(row[i] ?? "")));
   return (
     <div class="table">
       <table>
         <thead>
           <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col">
+            {heads.map((head, i) => (
+              <th key={head} scope="col" class={isWords[i] ? "words" : undefined}>
                 {head}
               </th>
             ))}
@@ -48,10 +50,12 @@ export function DataTable({ heads, rows }: FigureTable) {
               {row.map((cell, i) =>
                 i === 0 ? (
                   <th key={heads[i]} scope="row">
-                    {cell}
+                    {unbroken(cell)}
                   </th>
                 ) : (
-                  <td key={heads[i]}>{cell}</td>
+                  <td key={heads[i]} class={isWords[i] ? "words" : undefined}>
+                    {unbroken(cell)}
+                  </td>
                 ),
               )}
             </tr>
@@ -60,4 +64,9 @@ export function DataTable({ heads, rows }: FigureTable) {
       </table>
     </div>
   );
+}
+
+/** A figure stays beside its unit. */
+function unbroken(text: string): string {
+  return text.replaceAll(/(\d) %/g, "$1\u00a0%");
 }

@@ -49,7 +49,7 @@ export interface LineChartProps {
 }
 
 const WIDTH = 760;
-const HEIGHT = 400;
+const LEAST_HEIGHT = 400;
 const MARGIN = { top: 14, bottom: 39, left: 76 };
 const LABEL_GAP = 16;
 /** From the end of the axis to the text of a label. */
@@ -62,7 +62,9 @@ export function LineChart(props: LineChartProps) {
   const names = [...series, ...references].map(({ name }) => name);
   const right = WIDTH - LEADER - Math.max(80, ...names.map((name) => textWidth(name)));
   const x = horizontal({ ...props, series }, MARGIN.left, right);
-  const bottom = HEIGHT - MARGIN.bottom - x.names.height;
+  // A line of its own for every label.
+  const height = Math.max(LEAST_HEIGHT, MARGIN.top + LABEL_GAP * (names.length + 1) + x.names.height + MARGIN.bottom);
+  const bottom = height - MARGIN.bottom - x.names.height;
   const [least, most] = props.yDomain ?? extent(series, references);
   const y = scaleLinear().domain([least, most]).nice().range([bottom, MARGIN.top]);
   const path = line<ChartPoint>()
@@ -74,7 +76,7 @@ export function LineChart(props: LineChartProps) {
   ];
   const heights = spreadLabels(ends, LABEL_GAP, MARGIN.top + 4, bottom);
   return (
-    <svg class="chart" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}. ${description}`}>
+    <svg class="chart" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={`${title}. ${description}`}>
       <title>{title}</title>
       <desc>{description}</desc>
       {y.ticks(6).map((tick) => (
@@ -87,7 +89,7 @@ export function LineChart(props: LineChartProps) {
       ))}
       <line class="axis" x1={MARGIN.left} x2={right} y1={bottom} y2={bottom} />
       <AxisNames layout={x.names} y={bottom} />
-      <text class="faint" x={(MARGIN.left + right) / 2} y={HEIGHT - 10} text-anchor="middle">
+      <text class="faint" x={(MARGIN.left + right) / 2} y={height - 10} text-anchor="middle">
         {xLabel}
       </text>
       <text class="faint" transform={`translate(14 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">
@@ -114,7 +116,7 @@ export function LineChart(props: LineChartProps) {
               fill="none"
               stroke={style.colour}
               stroke-width={isReference ? 1.25 : 2}
-              stroke-dasharray={isReference ? "2 3" : style.dash}
+              stroke-dasharray={(isReference ? "2 3" : style.dash) || undefined}
             />
             {points.map((point) => (
               <g key={point.x}>

@@ -11,9 +11,10 @@ export function textWidth(text: string, size: number = CHART_TEXT): number {
 /** Of a chart's text, as the style sheet has it. */
 export const CHART_TEXT = 13;
 
+/** In em. */
 function characterWidth(character: string): number {
-  if (/[iljtfrI.,:;'|!()[\] -]/.test(character)) return 0.41;
-  if (/[mwMW%@=…]/.test(character)) return 0.97;
-  if (/[A-Z]/.test(character)) return 0.75;
-  return 0.64;
+  if (/[iljtfrI.,:;'|!()[\] -]/.test(character)) return 0.42;
+  if (/[mwMW%@=+<>#…\u2e80-\uffff]/.test(character)) return 1;
+  if (/[A-Z&]/.test(character)) return 0.79;
+  return 0.66;
 }

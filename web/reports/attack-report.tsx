@@ -38,10 +38,10 @@ export function renderAttackHtml(result: AttackResult): string {
                 src={pngDataUri(recovered, width, height)}
                 width={140}
                 height={(140 * height) / width}
-                alt={`What was recovered of it, ${psnr.toFixed(1)} dB`}
+                alt={`What was recovered of it, ${decibels(psnr)}`}
               />
               <figcaption>
-                {name}: what the device had, and what was recovered ({psnr.toFixed(1)} dB)
+                {name === "" ? "What" : `${name}: what`} the device had, and what was recovered ({decibels(psnr)})
               </figcaption>
             </figure>
           ))}
@@ -77,4 +77,9 @@ export function renderAttackHtml(result: AttackResult): string {
       <p>{defence}</p>
     </>,
   );
+}
+
+/** Two equal pictures have no noise between them, and no ratio. */
+function decibels(psnr: number): string {
+  return Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "exactly";
 }

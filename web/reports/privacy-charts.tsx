@@ -35,7 +35,7 @@ export function FrontierChart({ data }: { readonly data: PrivacyReportData }) {
   return (
     <ChartFigure
       title={title}
-      caption={`Further right is a stronger guarantee. ${seedsText(data)} Dotted: what the same data gives without a federation.`}
+      caption={`Further right is a stronger guarantee. ${seedsText(data)}${references(data).length === 0 ? "" : " Dotted: what there is without a federation."}`}
       table={accuracyTable(data)}
     >
       <LineChart
@@ -59,11 +59,20 @@ export function CrowdChart({ data }: { readonly data: PrivacyReportData }) {
   if (lines.length === 0) return null;
   const points = (indices: readonly number[]) =>
     indices.map((index) => accuracyPoint(data.cells[index].population, data.cells[index]));
-  const series = lines.flatMap(({ noised, withoutNoise }, style): ChartSeries[] => [
-    { name: cellName(data.cells[noised[0]], data.cells), points: points(noised), style },
-    { name: "the same, no noise", points: points(withoutNoise), style, isReference: true },
-  ]);
-  const title = "Privacy needs a crowd";
+  const nameOf = ([index]: readonly number[]): string => cellName(data.cells[index], data.cells);
+  const series = new Map<string, ChartSeries>();
+  for (const [style, { noised, withoutNoise }] of lines.entries()) {
+    series.set(nameOf(noised), { name: nameOf(noised), points: points(noised), style });
+    // Guarantees of the same mechanism have one line without noise between them.
+    if (withoutNoise.length === 0 || series.has(nameOf(withoutNoise))) continue;
+    series.set(nameOf(withoutNoise), {
+      name: nameOf(withoutNoise),
+      points: points(withoutNoise),
+      style,
+      isReference: true,
+    });
+  }
+  const title = "Accuracy against the number of devices";
   return (
     <ChartFigure
       title={title}
@@ -72,11 +81,11 @@ export function CrowdChart({ data }: { readonly data: PrivacyReportData }) {
     >
       <LineChart
         title={title}
-        description={describe(series)}
+        description={describe([...series.values()])}
         xLabel="devices (logarithmic)"
         yLabel="test accuracy"
         logarithmic
-        series={series}
+        series={[...series.values()]}
         references={references(data)}
         yDomain={[0, 1]}
         yText={(value) => `${Math.round(100 * value)} %`}
@@ -177,11 +186,17 @@ export function RoundCharts({ data }: { readonly data: PrivacyReportData }) {
           xLabel="round"
           yLabel="Euclidean norm of the step"
           series={norms}
-          yText={(value) => value.toPrecision(2)}
+          yDomain={[0, greatest(norms)]}
+          yText={(value) => String(Number(value.toPrecision(3)))}
         />
       </ChartFigure>
     </>
   );
+}
+
+function greatest(series: readonly ChartSeries[]): number {
+  const values = series.flatMap(({ points }) => points.map(({ y }) => y)).filter(Number.isFinite);
+  return Math.max(...values) || 1;
 }
 
 export function privateCells({ cells }: PrivacyReportData): PrivateCell[] {

@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { epsilonText, roundedUp } from "../../shared/privacy/epsilon-statement.ts";
 import { median } from "../../shared/statistics/median.ts";
 import { DataTable, type FigureTable } from "../charts/chart-figure.tsx";
@@ -29,9 +30,9 @@ export function renderPrivacyReportHtml(data: PrivacyReportData): string {
       {stamps.length === 0 ? null : (
         <p>
           {stamps.map((stamp) => (
-            <span key={stamp} class="stamp">
-              {stamp}
-            </span>
+            <Fragment key={stamp}>
+              <span class="stamp">{stamp}</span>{" "}
+            </Fragment>
           ))}
           {stampText(stamps)}
         </p>

@@ -6,10 +6,12 @@ const PAGE_CSS = `
 body { margin: 0 auto; max-width: 46rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top: 2.5rem; } h3 { font-size: 1.05rem; }
-.lead { font-size: 1.2rem; } .stamp { border: 2px solid currentColor; padding: .1rem .4rem; margin-right: .4rem; font-weight: 700; }
+.lead { font-size: 1.2rem; } .stamp { border: 2px solid currentColor; padding: .1rem .4rem; margin-right: .4rem; font-weight: 700;
+  display: inline-block; }
 figure { margin: 1.5rem 0; break-inside: avoid; } figcaption { color: var(--faint); font-size: .92rem; }
 .table, .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .2rem .6rem; border-bottom: 1px solid var(--rule); } th:first-child { text-align: left; }
+th, td { text-align: right; padding: .2rem .6rem; border-bottom: 1px solid var(--rule); } th:first-child, .words { text-align: left; }
+th[scope="row"], td:not(.words):not(:last-child) { white-space: nowrap; }
 code { font-size: .9em; overflow-wrap: anywhere; } img { image-rendering: pixelated; }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } 
   /* Closed details are hidden as content in newer browsers, and as elements in older ones. */

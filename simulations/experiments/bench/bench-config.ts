@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MurmurError } from "../../../shared/protocol/errors.ts";
 import type { RunConfigDocument } from "../config.ts";
 import { configError, problemsOf } from "../config-problems.ts";
 import type { SchemaNode } from "../config-schema.ts";
@@ -100,7 +101,10 @@ export type BenchConfig = z.output<typeof benchConfigSchema>;
 export function parseBenchConfig(document: unknown, locate?: (path: string) => string | undefined): BenchConfig {
   const parsed = benchConfigSchema.safeParse(document);
   if (parsed.success) return parsed.data;
-  throw configError(problemsOf(parsed.error, document, benchConfigJsonSchema()), locate);
+  const { name, message } = configError(problemsOf(parsed.error, document, benchConfigJsonSchema()), locate);
+  throw new MurmurError(name, message, {
+    hint: "`examples/privacy-frontier.yaml` has every section of a benchmark; --dry-run lists the cells of yours.",
+  });
 }
 
 function benchConfigJsonSchema(): SchemaNode {
