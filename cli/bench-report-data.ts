@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { AuditedBuild } from "../simulations/attacks/canary.ts";
 import { datasetTitle } from "../simulations/datasets/reference.ts";
 import type { BenchResult, FinishedCell } from "../simulations/experiments/bench/bench.ts";
 import type { Cell } from "../simulations/experiments/bench/bench-grid.ts";
@@ -11,15 +12,24 @@ import type {
   PrivacyReportData,
   ReportBaselines,
   ReportCell,
+  ReportedAudit,
   SeedResult,
 } from "../web/reports/privacy-report-data.ts";
 import type { BenchPlan } from "./bench-plan.ts";
+
+export interface ReportSurroundings {
+  readonly stamp: RunStamp;
+  /** ISO 8601. */
+  readonly generatedAt: string;
+  /** What audits of the certified run's noise found; absent: there were none. */
+  readonly audited?: readonly AuditedBuild[];
+}
 
 /** A benchmark as its report shows it: seeds of the same setting together. */
 export function privacyReportData(
   { bench, command }: BenchPlan,
   { cells, certified, baselines, facts }: BenchResult,
-  { stamp, generatedAt }: { readonly stamp: RunStamp; readonly generatedAt: string },
+  { stamp, generatedAt, audited }: ReportSurroundings,
 ): PrivacyReportData {
   const groups = grouped(cells.filter(({ result }) => result.status !== "failed"));
   const reported = groups.map((group) => reportCell(group, facts.examplesPerDevice));
@@ -53,8 +63,29 @@ export function privacyReportData(
     axes: axesOf(cells.map(({ cell }) => cell)),
     cells: reported,
     baselines: reportedBaselines(baselines),
+    ...(audited === undefined ? {} : { audits: audited.map(reportedAudit) }),
     ...(bench.chart === "crowd" ? { crowd: { lines: crowdLines(reported) } } : {}),
     ...(certified === undefined || certified.result.status !== "done" ? {} : { certified: certifiedRun(certified) }),
+  };
+}
+
+/** The better of the two lower bounds, each of which is wrong with a small chance of its own. */
+function reportedAudit({ name, verdicts }: AuditedBuild): ReportedAudit {
+  const [{ gaussian, oneRun, claimed, delta }] = verdicts;
+  return {
+    name,
+    lowerBound: Math.max(gaussian, oneRun),
+    upperBound: claimed,
+    epsilon: {
+      epsilon: claimed,
+      delta,
+      unit: "device",
+      adjacency: "zero-out",
+      sampling: { kind: "none" },
+      accountant: "analytic-gaussian",
+      unamplified: { epsilon: claimed, participations: 1, enforced: false },
+      simulation: true,
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lockRun } from "../server/store/lock.ts";
 import { MurmurError } from "../shared/protocol/errors.ts";
+import { auditBuilds } from "../simulations/attacks/canary.ts";
 import { type BenchResult, runBench } from "../simulations/experiments/bench/bench.ts";
 import {
   cellsCsv,
@@ -65,7 +66,13 @@ export async function carryOutBench(invocation: Invocation, plan: BenchPlan, wor
     const failed = result.cells.filter(({ result: { status } }) => status === "failed");
     if (failed.length === result.cells.length) throw everyCellFailed(failed);
     if (failed.length > 0) invocation.endWith(5);
-    const data = privacyReportData(plan, result, { stamp, generatedAt: new Date(edge.clock()).toISOString() });
+    const data = privacyReportData(plan, result, {
+      stamp,
+      generatedAt: new Date(edge.clock()).toISOString(),
+      ...(result.certified?.cell.key.mechanism === "distributed-gaussian"
+        ? { audited: auditBuilds(result.certified.cell.config, { seed: bench.seeds[0], audits: 1 }) }
+        : {}),
+    });
     writeReport(folder, data, plan, result);
     invocation.result({ ok: failed.length === 0, folder: shown, ...data }, (paint) =>
       benchResultLines(data, { paint, folder: shown, failed, files: BENCH_FILES }).join("\n"),

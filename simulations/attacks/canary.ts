@@ -42,9 +42,7 @@ export const canary: Attack = {
     const z = privacyPlan(audited)?.noiseMultiplier ?? noise;
     const rows: string[][] = [];
     const figures: Record<string, number> = {};
-    for (const { name, noise: factor, clip } of BUILDS) {
-      const release = builtOtherwise(audited, z, factor, clip);
-      const verdicts = Array.from({ length: audits }, (_, index) => audit(release, z, seed + index));
+    for (const { name, verdicts } of auditBuilds(audited, { seed, audits })) {
       const accused = verdicts.filter((verdict) => verdict.accused).length;
       const [{ claimed }] = verdicts;
       // Each audit is wrong with its own small chance: the largest of several would be wrong more often than it says.
@@ -74,6 +72,28 @@ export const canary: Attack = {
     };
   },
 };
+
+/** What audits found of one build. */
+export interface AuditedBuild {
+  readonly name: string;
+  /** Of the claim: z, of one release without sampling. */
+  readonly noiseMultiplier: number;
+  readonly verdicts: readonly AuditVerdict[];
+}
+
+/** Audits a run's distributed noise as it is built, and as if it were built wrong. */
+export function auditBuilds(
+  config: RunConfig,
+  { seed, audits }: { readonly seed: number; readonly audits: number },
+): AuditedBuild[] {
+  const z = privacyPlan(config)?.noiseMultiplier;
+  if (z === undefined) throw new RangeError("what is audited is a run with a privacy section");
+  return BUILDS.map(({ name, noise, clip }) => {
+    const release = builtOtherwise(config, z, noise, clip);
+    const verdicts = Array.from({ length: audits }, (_, index) => audit(release, z, seed + index));
+    return { name, noiseMultiplier: z, verdicts };
+  });
+}
 
 function audit(release: AuditedRelease, claimed: number, seed: number): AuditVerdict {
   const scores = canaryScores(release, {

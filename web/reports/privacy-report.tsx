@@ -52,6 +52,11 @@ export function renderPrivacyReportHtml(data: PrivacyReportData): string {
       {data.audits === undefined ? null : (
         <>
           <h2>Is it true?</h2>
+          <p>
+            One release of the certified noise, without sampling, was audited: canaries prove that ε is at least so
+            much. Above what is claimed, a build is at fault. The first row is this build; the others have a fault put
+            in.
+          </p>
           <DataTable {...auditTable(data.audits)} />
         </>
       )}
@@ -126,6 +131,7 @@ export function renderPrivacyReportMarkdown(data: PrivacyReportData): string {
     ...markdownTable(costTable(data)),
     "",
     ...(certified === undefined ? [] : ["## The same, for real", "", markdownText(certifiedText(certified)), ""]),
+    ...(data.audits === undefined ? [] : ["## Is it true?", "", ...markdownTable(auditTable(data.audits)), ""]),
     "## What the guarantee means",
     "",
     ...statementsOf(data).map((statement) => `- ${markdownText(statement)}`),
