@@ -50,7 +50,7 @@ export function epsilonText(statement: EpsilonStatement): string {
     `per device (${ADJACENCIES[adjacency]})`,
     samplingText(sampling),
     ACCOUNTANTS[accountant],
-    `without amplification ε = ${roundedUp(unamplified.epsilon)} for ${unamplified.participations} participations, ${unamplified.enforced ? "which devices enforce" : "the most there can be"}`,
+    `without amplification ε = ${roundedUp(unamplified.epsilon)} for ${unamplified.participations} participations, ${unamplified.enforced ? "the most that a device takes part in" : "which is every round"}`,
   ];
   if (colluders !== undefined) parts.push(`against ${colluders} colluding devices`);
   return `${simulation ? "ε of the mechanism (simulation): " : ""}${parts.join(", ")}`;

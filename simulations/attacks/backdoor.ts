@@ -49,10 +49,14 @@ export const backdoor: Attack = {
         const key = isAttacked ? rule.name.replace(/[ -]/g, "_") : "no_attack";
         figures[`${key}_success`] = success;
         figures[`${key}_clean`] = clean;
+        figures[`${key}_least_success`] = Math.min(...outcomes.map((outcome) => outcome.success));
+        figures[`${key}_most_success`] = Math.max(...outcomes.map((outcome) => outcome.success));
         rows.push([
           isAttacked ? rule.name : `${rule.name}, ${name}`,
           percent(clean),
-          percent(success),
+          seeds.length === 1
+            ? percent(success)
+            : `${percent(success)} (${percent(figures[`${key}_least_success`])} to ${percent(figures[`${key}_most_success`])})`,
           rule.needsUpdates ? "yes" : "no",
           rule.underMasks,
         ]);
@@ -60,7 +64,7 @@ export const backdoor: Attack = {
       return {
         attack: "backdoor",
         target: `${target.model.title}, ${DEVICES} devices of ${PER_DEVICE}, ${COHORT} a round, ${rounds} rounds, ${100 * ATTACKERS} % of devices attack`,
-        finding: `Against the mean, the sticker works on ${percent(figures.mean_success)} of pictures, and what the model can do otherwise hardly tells (${percent(figures.mean_clean)}, and ${percent(figures.no_attack_clean)} without an attack). The median withstands it (${percent(figures.median_success)}), and cannot be had under secure aggregation.`,
+        finding: findingOf(figures),
         heads: ["rule", "accuracy", "the sticker works", "needs single updates", "under secure aggregation"],
         rows,
         pictures: [],
@@ -74,6 +78,14 @@ export const backdoor: Attack = {
     }
   },
 };
+
+/** What the figures say, whatever they are. */
+function findingOf(figures: Readonly<Record<string, number>>): string {
+  const { mean_success: success, mean_clean: clean, no_attack_clean: usual, median_success: withstood } = figures;
+  const cost = usual - clean < 0.02 ? "and its accuracy hardly tells" : "and its accuracy tells something is wrong";
+  const verdict = withstood < 0.05 ? "withstands it" : "does not withstand it either";
+  return `Against the mean, the sticker works on ${percent(success)} of pictures, ${cost} (${percent(clean)}, and ${percent(usual)} without an attack). The median ${verdict} (${percent(withstood)}), and cannot be had under secure aggregation.`;
+}
 
 interface Outcome {
   /** Accuracy on clean test pictures. */

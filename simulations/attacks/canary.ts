@@ -1,6 +1,7 @@
 import { roundedUp } from "../../shared/privacy/epsilon-statement.ts";
 import { seededWords } from "../../shared/privacy/noise/noise-words.ts";
 import { seededRandom } from "../../shared/random/seeded-random.ts";
+import { median } from "../../shared/statistics/median.ts";
 import { type RunConfig, runConfigSchema } from "../experiments/config.ts";
 import { isDistributed, isNoiseless, privacyPlan } from "../experiments/privacy/privacy-plan.ts";
 import type { Attack } from "./attack.ts";
@@ -46,13 +47,14 @@ export const canary: Attack = {
       const verdicts = Array.from({ length: audits }, (_, index) => audit(release, z, seed + index));
       const accused = verdicts.filter((verdict) => verdict.accused).length;
       const [{ claimed }] = verdicts;
-      const highest = (of: (verdict: AuditVerdict) => number): number => Math.max(...verdicts.map(of));
+      // Each audit is wrong with its own small chance: the largest of several would be wrong more often than it says.
+      const middle = (of: (verdict: AuditVerdict) => number): number => median(verdicts.map(of));
       figures[`accused_${name.replace(/[^a-z0-9]+/gi, "_")}`] = accused / audits;
       rows.push([
         name,
         `≤ ${roundedUp(claimed)}`,
-        `≥ ${highest(({ gaussian }) => gaussian).toFixed(2)}`,
-        `≥ ${highest(({ oneRun }) => oneRun).toFixed(2)}`,
+        `≥ ${middle(({ gaussian }) => gaussian).toFixed(2)}`,
+        `≥ ${middle(({ oneRun }) => oneRun).toFixed(2)}`,
         `${accused} of ${audits}`,
       ]);
     }

@@ -16,7 +16,7 @@ import { phoneDirector } from "../fleet/phone-director.ts";
 import { idealDirector, type RoundDirector } from "../fleet/round-director.ts";
 import { invitedPerRound, type RunConfig } from "./config.ts";
 import type { Experiment } from "./experiment.ts";
-import { drawRoster, secureCoins, seededCoins } from "./privacy/draw-roster.ts";
+import { type DrawnRoster, drawRoster, secureCoins, seededCoins } from "./privacy/draw-roster.ts";
 import { type PrivacyPlan, privacyPlan } from "./privacy/privacy-plan.ts";
 
 /**
@@ -94,15 +94,46 @@ function sampledFleet(
   random: SecureRandom,
 ): RoundDirector {
   const drawn = dropoutPlan(seed, fleet.dropout);
+  const { maxParticipations = Number.POSITIVE_INFINITY } = privacy;
+  const tally = participationTally();
+
+  function draw(round: number, mayTake: (device: number) => boolean): DrawnRoster {
+    const coins = privacy.randomness === "seeded" ? seededCoins(seed, round) : secureCoins(random);
+    // Who has taken part as often as it may stays away: it is not drawn, and may still pad.
+    const isSpent = (device: number): boolean => tally.of(device) >= maxParticipations;
+    const drawnRoster = drawRoster(placesOf(fleet.devices).filter(mayTake), sampling, roster, coins, isSpent);
+    tally.count(round, drawnRoster);
+    return drawnRoster;
+  }
+
   return idealDirector({
     select(round, mayTake = () => true) {
       if (correlated !== undefined) return { invited: turnOf(round, correlated.separation, fleet.devices, seed) };
-      const coins = privacy.randomness === "seeded" ? seededCoins(seed, round) : secureCoins(random);
-      const { members, pads } = drawRoster(placesOf(fleet.devices).filter(mayTake), sampling, roster, coins);
+      // A run that goes on draws what it drew before again: the tally is a function of the seed.
+      if (privacy.maxParticipations !== undefined) for (let r = tally.rounds + 1; r < round; r++) draw(r, mayTake);
+      const { members, pads } = draw(round, mayTake);
       return { invited: members, pads };
     },
     lost: (round, device) => drawn(round, nameOf(device)),
   });
+}
+
+/** How often each device was drawn so far. */
+function participationTally() {
+  const counts = new Map<number, number>();
+  let last = 0;
+  return {
+    /** The last round that was counted. */
+    get rounds(): number {
+      return last;
+    },
+    of: (device: number): number => counts.get(device) ?? 0,
+    count(round: number, { members, pads }: DrawnRoster): void {
+      if (round <= last) return;
+      last = round;
+      for (const device of members) if (!pads.has(device)) counts.set(device, (counts.get(device) ?? 0) + 1);
+    },
+  };
 }
 
 /** Every device in every `separation`-th round, in turns that the seed deals once. */

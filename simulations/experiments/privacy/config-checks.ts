@@ -96,6 +96,11 @@ function claims({ secagg, fleet }: RunConfig, privacy: PrivacyConfig): Problem[]
   const unmasked = secagg.mode === "plaintext";
   return [
     [
+      privacy.maxParticipations !== undefined && privacy.randomness === "system",
+      "privacy.maxParticipations counts what the seed's coins drew, and privacy.randomness is system",
+      "Leave `privacy.maxParticipations` out, or set `privacy.randomness=seeded`.",
+    ],
+    [
       isLocal && privacy.noise !== "aggregate" && privacy.noiseMultiplier !== 0,
       "privacy.mechanism is local, which is there as a contrast: the noise of all devices is drawn at once",
       "Set `privacy.noise=aggregate`.",

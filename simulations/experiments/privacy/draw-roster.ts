@@ -37,11 +37,21 @@ export function secureCoins(random: SecureRandom): Coins {
  * than the roster is cut at random, and that chance is part of δ.
  *
  * @param eligible places in the fleet, in a fixed order
+ * @param isSpent a device that is not drawn any more, whatever its coin says, and may only pad
  */
-export function drawRoster(eligible: readonly number[], sampling: number, size: number, coins: Coins): DrawnRoster {
+export function drawRoster(
+  eligible: readonly number[],
+  sampling: number,
+  size: number,
+  coins: Coins,
+  isSpent: (device: number) => boolean = () => false,
+): DrawnRoster {
   const drawn: number[] = [];
   const others: number[] = [];
-  for (const device of eligible) (coins.uniform() < sampling ? drawn : others).push(device);
+  for (const device of eligible) {
+    const isHeads = coins.uniform() < sampling;
+    (isHeads && !isSpent(device) ? drawn : others).push(device);
+  }
   const cohort = shuffled(drawn, coins).slice(0, size);
   const pads = shuffled(others, coins).slice(0, size - cohort.length);
   return { members: shuffled([...cohort, ...pads], coins), pads: new Set(pads) };

@@ -33,6 +33,10 @@ export function privacyAccount(plan: PrivacyPlan, store: Pick<RunStore, "ledger"
       );
     },
     charge(round, at) {
+      // A number that an interruption spent is a row of the noise's matrix that was passed over.
+      if (plan.correlated !== undefined && round > plan.correlated.factor.rounds) {
+        throw spent(`Round ${round} lies beyond the ${plan.correlated.factor.rounds} that the noise was made for.`);
+      }
       const curve = plan.account.curve(plan.noiseMultiplier);
       // An order at which the mechanism has no divergence is not written: a ledger is added up where all entries have one.
       const known = ORDERS.flatMap((order, i) => (Number.isFinite(curve[i]) ? [{ order, rdp: curve[i] }] : []));

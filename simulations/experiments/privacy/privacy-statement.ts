@@ -22,8 +22,7 @@ export function epsilonStatement(plan: PrivacyPlan, played: number = plan.rounds
     unamplified: {
       epsilon: account.unamplified(noiseMultiplier, participations, accountedDelta),
       participations,
-      // Nothing that a simulated device does for itself keeps it from taking part more often.
-      enforced: false,
+      enforced: privacy.maxParticipations !== undefined || correlated !== undefined,
     },
     ...(isDistributed(privacy) ? { colluders: corruptedOf(privacy, roster) } : {}),
     simulation: privacy.randomness === "seeded",

@@ -100,6 +100,24 @@ describe("the Poisson coins", () => {
     expect(Math.abs(share - 30 / 70)).toBeLessThan(0.1);
   });
 
+  it("leave a device out that has taken part as often as it may, also when the run goes on later", async () => {
+    const capped = {
+      round: { count: 8, cohort: 18, overSelection: 1, minCohort: 4, evaluateEvery: 8 },
+      privacy: { maxParticipations: 1 },
+    };
+    const whole = await playRun(config(capped));
+    const free = await playRun(config({ round: capped.round }));
+    // Sixty devices, eighteen a round: with one part each, nobody is left to learn from after a few rounds.
+    const last = (folder: string) => recordOf(folder).rounds.at(-1)?.updateNorm;
+    expect(last(whole.folder)).not.toBe(last(free.folder));
+    const halved = await playRun(config(capped), {
+      onEvent: (event) => (event.type === "round.done" && event.round === 4 ? "after-round" : undefined),
+    });
+    expect(halved.result.status).toBe("interrupted");
+    const resumed = await playRun(config(capped), { folder: halved.folder, resume: true });
+    expect(recordOf(resumed.folder).model).toEqual(recordOf(whole.folder).model);
+  });
+
   it("have a roster that is as long as privacy.md 1.9 says, and no longer", () => {
     const roster = (devices: number) =>
       constantRoster({

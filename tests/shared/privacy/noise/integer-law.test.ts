@@ -6,6 +6,7 @@ import { discreteGaussianWeights, skellamWeights } from "../../../../shared/priv
 import { type IntegerLaw, integerLaw } from "../../../../shared/privacy/noise/integer-law.ts";
 import { type NoiseWords, seededWords, systemWords } from "../../../../shared/privacy/noise/noise-words.ts";
 import { rationalOf } from "../../../../shared/privacy/noise/rational.ts";
+import { rejectionGaussian } from "../../../../shared/privacy/noise/rejection-law.ts";
 import { seededRandom } from "../../../../shared/random/seeded-random.ts";
 import reference from "../../../vectors/dp_accounting.json" with { type: "json" };
 
@@ -111,6 +112,24 @@ describe.each([1, 16, 900, 90_000])("the Skellam law of variance %d", (variance)
     const reach = Math.ceil(20 * Math.sqrt(variance) + 20);
     expect(moment(law, 2, reach)).toBeCloseTo(variance, variance > 1000 ? 4 : 9);
     expect(moment(law, 0, reach)).toBeCloseTo(1, 12);
+  });
+});
+
+describe("the discrete Gaussian by rejection", () => {
+  it.each([0.5, 3, 40])("of σ = %d is the same law: it serves where a table would be too wide", (deviation) => {
+    const values = new Int32Array(20_000);
+    rejectionGaussian(rationalOf(deviation ** 2)).addTo(values, system);
+    const { observed, expected } = binned(values, gaussian(deviation));
+    expect(chiSquareDeviations(observed, expected)).toBeLessThan(UNLIKELY);
+  });
+
+  it("has the deviation of a wide one", () => {
+    const deviation = 150_000.5;
+    const values = new Int32Array(20_000);
+    rejectionGaussian(rationalOf(deviation ** 2)).addTo(values, system);
+    const measured = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+    expect(Math.abs(measured / deviation - 1)).toBeLessThan(4 / Math.sqrt(2 * values.length));
+    expect(() => rejectionGaussian(rationalOf(0))).toThrow(RangeError);
   });
 });
 
