@@ -52,6 +52,9 @@ const WIDTH = 760;
 const LEAST_HEIGHT = 400;
 const MARGIN = { top: 14, bottom: 39, left: 76 };
 const LABEL_GAP = 16;
+/** A line of more points than this has a few marks, and not one at each. */
+const MOST_MARKED = 30;
+const FEW_MARKS = 8;
 /** From the end of the axis to the text of a label. */
 const LEADER = 30;
 
@@ -118,7 +121,7 @@ export function LineChart(props: LineChartProps) {
               stroke-width={isReference ? 1.25 : 2}
               stroke-dasharray={(isReference ? "2 3" : style.dash) || undefined}
             />
-            {points.map((point) => (
+            {points.map((point, at) => (
               <g key={point.x}>
                 {point.low === undefined || point.high === undefined ? null : (
                   <path
@@ -130,7 +133,9 @@ export function LineChart(props: LineChartProps) {
                 {(point.singles ?? []).map((single) => (
                   <circle key={single} cx={x.at(point.x) + 7} cy={y(single)} r={1.8} fill="var(--faint)" />
                 ))}
-                {isReference ? null : <Mark x={x.at(point.x)} y={y(point.y)} style={style} />}
+                {isReference || !isMarked(at, points.length) ? null : (
+                  <Mark x={x.at(point.x)} y={y(point.y)} style={style} />
+                )}
               </g>
             ))}
           </g>
@@ -154,6 +159,10 @@ export function LineChart(props: LineChartProps) {
 /** A series in its own style, without the points that no axis has. */
 function drawable({ points, style, ...series }: ChartSeries, place: number): ChartSeries & { readonly style: number } {
   return { ...series, style: style ?? place, points: points.filter(({ y }) => Number.isFinite(y)) };
+}
+
+function isMarked(at: number, points: number): boolean {
+  return points <= MOST_MARKED || at % Math.ceil(points / FEW_MARKS) === 0;
 }
 
 interface Horizontal {

@@ -4,6 +4,15 @@ import { LineChart } from "../charts/line-chart.tsx";
 import { pngDataUri } from "./png.ts";
 import { reportPage } from "./report-page.tsx";
 
+/** Who guesses is as often right as wrong. */
+const GUESSING = {
+  name: "guessing",
+  points: [
+    [0, 0],
+    [1, 1],
+  ] as const,
+};
+
 /** An attack's result without its pictures: what is written as JSON. */
 export function attackFigures({ pictures, ...result }: AttackResult) {
   return {
@@ -53,7 +62,7 @@ export function renderAttackHtml(result: AttackResult): string {
           caption="Higher is better for who attacks; the diagonal is guessing."
           table={{
             heads: ["curve", curves.xLabel, curves.yLabel],
-            rows: curves.curves.flatMap(({ name, points }) =>
+            rows: [...curves.curves, GUESSING].flatMap(({ name, points }) =>
               points.map(([x, y]) => [name, x.toPrecision(3), y.toPrecision(3)]),
             ),
           }}
@@ -63,10 +72,10 @@ export function renderAttackHtml(result: AttackResult): string {
             description={curves.curves.map(({ name }) => name).join(", ")}
             xLabel={curves.xLabel}
             yLabel={curves.yLabel}
-            series={curves.curves.map(({ name, points }) => ({
+            series={[...curves.curves, GUESSING].map(({ name, points }) => ({
               name,
               points: points.map(([x, y]) => ({ x, y })),
-              isReference: points.length > 20,
+              isReference: name === GUESSING.name,
             }))}
             yDomain={[0, 1]}
             yText={(value) => value.toFixed(1)}

@@ -23,13 +23,7 @@ const RESULT: AttackResult = {
     yLabel: "true positives",
     curves: [
       { name: "LiRA, no noise", points: Array.from({ length: 40 }, (_, i) => [i / 39, Math.sqrt(i / 39)] as const) },
-      {
-        name: "guessing",
-        points: [
-          [0, 0],
-          [1, 1],
-        ],
-      },
+      { name: "loss, no noise", points: Array.from({ length: 40 }, (_, i) => [i / 39, i / 39] as const) },
     ],
   },
   figures: { single: 1 },
@@ -63,9 +57,21 @@ describe("the report of an attack", () => {
     const [svg] = html.match(/<svg.*?<\/svg>/s) ?? [""];
     expect(overlaps(textBoxes(svg))).toEqual([]);
     expect(clipped(svg)).toEqual([]);
-    const rows = html.slice(html.indexOf("</svg>")).match(/<tr><th scope="row">(?:LiRA, no noise|guessing)<\/th>/g);
-    expect(rows).toHaveLength(42);
+    const rows = html.slice(html.indexOf("</svg>")).match(/<tr><th scope="row">[A-Za-z]+(?:, no noise)?<\/th>/g);
+    expect(rows).toHaveLength(40 + 40 + 2);
     expect(html).toContain("the initial &lt;2nn> on mnist");
+  });
+
+  it("tells its curves apart where they are drawn and where they are named, and has the diagonal beside them", () => {
+    const [svg] = html.match(/<svg.*?<\/svg>/s) ?? [""];
+    const strokes = [...svg.matchAll(/<path d="M[\d.]+,[^"]*" fill="none" (stroke="[^"]*"[^>]*)>/g)].map(
+      ([, stroke]) => stroke,
+    );
+    expect(new Set(strokes).size).toBe(3);
+    // Marks along each line, and one beside its name.
+    expect(svg.match(/<circle [^>]*r="4.5"/g)).toHaveLength(8 + 1);
+    expect(svg.match(/<rect [^>]*width="9"/g)).toHaveLength(8 + 1);
+    expect(textBoxes(svg).map(({ text }) => text)).toContain("guessing");
   });
 
   it("has figures as JSON that leave out pixels, and what JSON has no number for", () => {

@@ -173,6 +173,26 @@ describe("the report of a benchmark", () => {
     expect(lines).toEqual([3, 3, 3, 3, 3, 3]);
   });
 
+  it("draws the mean of a cell with its interval, as its table says, and every seed beside it", () => {
+    const [svg] = svgsOf(renderPrivacyReportHtml(sampleReport({ cells: [noiseless([0.4, 0.5, 0.9])], baselines: {} })));
+    const at = scaleOf(svg);
+    // Mean 0.6, standard deviation 0.2646: ± 4.3027 · 0.2646 / √3 = 0.6572, of which the axis has what lies within 0 and 1.
+    expect(drawnValues(svg)).toEqual([expect.closeTo(0.6, 3)]);
+    const [, low, high] = /<path d="M[\d.]+ ([\d.]+)V([\d.]+)"/.exec(svg) ?? [];
+    expect([at(Number(low)), at(Number(high))]).toEqual([expect.closeTo(0, 6), expect.closeTo(1, 6)]);
+    const seeds = [...svg.matchAll(/cy="([\d.]+)" r="1.8"/g)].map(([, y]) => at(Number(y)));
+    expect(seeds).toEqual([0.4, 0.5, 0.9].map((accuracy) => expect.closeTo(accuracy, 6)));
+    const narrow = sampleReport({ cells: [noiseless([0.5, 0.51, 0.52])], baselines: {} });
+    const [drawn] = svgsOf(renderPrivacyReportHtml(narrow));
+    const ends = /<path d="M[\d.]+ ([\d.]+)V([\d.]+)"/
+      .exec(drawn)
+      ?.slice(1)
+      .map((y) => scaleOf(drawn)(Number(y)));
+    // ± 4.3027 · 0.01 / √3
+    expect(ends).toEqual([expect.closeTo(0.51 - 0.02484, 4), expect.closeTo(0.51 + 0.02484, 4)]);
+    expect(cellsOf(renderPrivacyReportHtml(narrow))).toContain("48.5\u00a0% to 53.5\u00a0%");
+  });
+
   it("draws a crowd's line without noise once, however many guarantees there are", () => {
     const cells = [20, 2000].flatMap((population) => [
       noiseless([0.9], { population }),
