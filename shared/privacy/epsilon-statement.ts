@@ -61,12 +61,16 @@ function samplingText(sampling: SamplingStatement): string {
     case "none":
       return "no sampling";
     case "poisson":
-      return `Poisson sampling at ${sampling.rate} over ${sampling.rounds} rounds`;
+      return `Poisson sampling at ${sampling.rate} over ${roundsText(sampling.rounds)}`;
     case "fixed-size":
-      return `${sampling.cohort} of ${sampling.population} drawn without replacement over ${sampling.rounds} rounds`;
+      return `${sampling.cohort} of ${sampling.population} drawn without replacement over ${roundsText(sampling.rounds)}`;
     case "separated":
       return `every device at most once in ${sampling.gap} of ${sampling.rounds} rounds`;
   }
+}
+
+function roundsText(rounds: number): string {
+  return `${rounds} ${rounds === 1 ? "round" : "rounds"}`;
 }
 
 /** Three significant digits and at least two decimals, never down. */
