@@ -1,4 +1,4 @@
-import { epsilonText, roundedUp } from "../../shared/privacy/epsilon-statement.ts";
+import { epsilonText } from "../../shared/privacy/epsilon-statement.ts";
 import { median } from "../../shared/statistics/median.ts";
 import type { FinishedCell } from "../../simulations/experiments/bench/bench.ts";
 import type { Cell } from "../../simulations/experiments/bench/bench-grid.ts";
@@ -103,7 +103,7 @@ export function benchResultLines(data: PrivacyReportData, { paint, folder, faile
 
 function certifiedText({ rounds, epsilon, accuracy, exact, roster }: CertifiedRun): string {
   const sums = exact ? "every unmasked sum exact" : "NOT every unmasked sum exact";
-  return `beside it: ${rounds} ${rounds === 1 ? "round" : "rounds"} in which each of ${roster} devices drew its own noise under real masks, ${sums}: ${percentText(accuracy)}, ε = ${roundedUp(epsilon.epsilon)}`;
+  return `beside it: ${rounds} ${rounds === 1 ? "round" : "rounds"} in which each of ${roster} devices drew its own noise under real masks, ${sums}: ${percentText(accuracy)}; ${epsilonText(epsilon)}`;
 }
 
 function cellText({ key }: Cell): string {
