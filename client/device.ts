@@ -3,6 +3,7 @@ import type { CryptoProvider } from "../shared/crypto/provider.ts";
 import { deviceHalf, type LocalStart, type Received } from "../shared/learning/algorithms/device-half.ts";
 import { type ParameterVector, parametersFromBytes } from "../shared/learning/parameters.ts";
 import { ringDimension, transformsOf } from "../shared/learning/transforms/index.ts";
+import type { UpdateTransform } from "../shared/learning/transforms/update-transform.ts";
 import { systemWords } from "../shared/privacy/noise/noise-words.ts";
 import { UPLOADS_AT_ONCE } from "../shared/protocol/chunks.ts";
 import {
@@ -389,13 +390,25 @@ export function createDevice(options: DeviceOptions): Device {
   };
 }
 
-/** d, as the agreed transforms have it. @throws {DeviceAbort} where they are none that this device knows. */
+/**
+ * d, as the agreed transforms have it.
+ * @throws {DeviceAbort} where this device knows no such transforms, or they do not take what comes before them
+ */
 function agreedDimension(agreement: SecAggAgreement, parameters: number): number {
-  try {
-    return ringDimension(transformsOf(agreement), parameters, agreement.slots);
-  } catch (error) {
-    if (error instanceof RangeError) throw new DeviceAbort("malformed-message", error.message);
+  const refuse = (code: "policy" | "malformed-message", error: unknown): never => {
+    if (error instanceof RangeError) throw new DeviceAbort(code, error.message);
     throw error;
+  };
+  let transforms: readonly UpdateTransform[];
+  try {
+    transforms = transformsOf(agreement);
+  } catch (error) {
+    return refuse("policy", error);
+  }
+  try {
+    return ringDimension(transforms, parameters, agreement.slots);
+  } catch (error) {
+    return refuse("malformed-message", error);
   }
 }
 

@@ -89,8 +89,10 @@ const TAIL_DEVIATIONS = 10;
 function proveRing(agreement: SecAggAgreement): void {
   const { bits, levels, slots, maxCohort, noiseShare, transforms } = agreement;
   if (wrapsAround(transforms)) {
-    if (WRAPPING_DEVIATIONS * Math.sqrt(maxCohort) * noiseShare <= 2 ** (bits - 1)) return;
-    throw new DeviceAbort("ring-too-narrow", `the sum's noise does not fit into a ring of ${bits} bits`);
+    if (WRAPPING_DEVIATIONS * Math.sqrt(maxCohort) * noiseShare > 2 ** (bits - 1)) {
+      throw new DeviceAbort("ring-too-narrow", `the sum's noise does not fit into a ring of ${bits} bits`);
+    }
+    return;
   }
   try {
     const noiseTail = TAIL_DEVIATIONS * Math.sqrt(maxCohort) * noiseShare;

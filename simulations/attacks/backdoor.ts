@@ -33,7 +33,7 @@ export const backdoor: Attack = {
     const trainer = await ENGINES[target.config.train.engine](target.model);
     try {
       const seeds = quick ? [seed] : [seed, seed + 1, seed + 2];
-      const rounds = quick ? 12 : ROUNDS;
+      const rounds = quick ? 10 : ROUNDS;
       const test = testSets(target.dataset);
       const settings: [string, AggregationRule, boolean][] = [
         ["no attack", AGGREGATION_RULES[0], false],

@@ -33,6 +33,12 @@ describe("an agreement against the device's policy is refused before a key leave
     ["a ring in which the sum wraps", "ring-too-narrow", { bits: 14 }, {}],
     ["a ring in which a metric wraps", "ring-too-narrow", { slots: bigSlot() }, {}],
     ["a ring in which the noise wraps", "ring-too-narrow", { bits: 15, noiseShare: 200 }, {}],
+    [
+      "a ring that is too narrow for the noise of sums that are meant mod it",
+      "ring-too-narrow",
+      { bits: 15, noiseShare: 20_000, transforms: ["rotate:4:1:100:15:1"] },
+      {},
+    ],
   ];
   test.each(refused)("%s: %s", (_, code, agreement, policy) => {
     const server = { authority: quickProvider.generateEd25519().publicKey };
@@ -95,6 +101,16 @@ describe("a configuration that the device declines", () => {
       },
     ],
     ["floors below its own", "below-floor", { agreement: { floors: { minCohort: 1, minHonest: 1 } } }],
+    [
+      "rotated coordinates that are not the model's",
+      "malformed-message",
+      { agreement: { dimension: 8, bits: 16, transforms: ["rotate:5:1:100:16:1"] } },
+    ],
+    [
+      "a model of fewer parameters than were announced, under its own hash",
+      "model-mismatch",
+      { agreement: { modelHash: quickProvider.sha256(model.subarray(4)) }, sent: model.slice(4) },
+    ],
     ["a transform that it does not know", "policy", { agreement: { transforms: ["sharpen:1"] } }],
     [
       "an agreement that the frame is not bound to",

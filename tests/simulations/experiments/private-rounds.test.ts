@@ -132,7 +132,7 @@ describe("a private run", () => {
   });
 
   it("in a simulation that draws the shares' sum at once learns what devices that draw their own do", async () => {
-    const many = { round: { ...BASE.round, count: 3 }, privacy: { ...BASE.privacy, noiseMultiplier: 0.1 } };
+    const many = { round: { ...BASE.round, count: 2 }, privacy: { ...BASE.privacy, noiseMultiplier: 0.1 } };
     const own = await playRun(config(many));
     const at_once = await playRun(
       config({ ...many, privacy: { ...many.privacy, noise: "aggregate" }, secagg: { minHonest: 2, fidelity: "off" } }),
